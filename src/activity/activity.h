@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ *
+ * activity.h
+ *	  Programs, members and events.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_ACTIVITY_H
+#define COMMUNITY_ACTIVITY_H
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+#include "utils/tuplestore.h"
+
+#include "core/core.h"
+
+#define ACTIVITY_SOURCE_API		"api"
+
+/* One event to be recorded; texts are palloc'd or borrowed Datums. */
+typedef struct ActivityEvent
+{
+	int64		program;
+	int64		member;
+	Datum		external_id;	/* text; used when by_external_id */
+	bool		by_external_id;
+	Datum		type;			/* text */
+	Datum		key;			/* text */
+	Datum		source;			/* text */
+	int64		amount;
+	TimestampTz occurred_at;
+	bool		occurred_at_given;
+	bool		has_target;
+	int64		target;
+	Datum		payload;		/* jsonb, or 0 for an empty object */
+} ActivityEvent;
+
+/* What record() and reverse() tell: the SQL type receipt. */
+typedef struct ActivityReceipt
+{
+	int64		event_id;
+	bool		replay;
+	int64		member;
+	int64		amount;
+	TimestampTz occurred_at;
+	TimestampTz recorded_at;
+} ActivityReceipt;
+
+/* program.c */
+extern void activity_refuse_unknown_program(int64 program);
+
+/* member.c */
+extern bool activity_member_is_known(int64 program, int64 member,
+									 bool *closed);
+extern pg_attribute_noreturn() void activity_refuse_member(int64 program,
+														   int64 member,
+														   bool closed);
+extern bool activity_find_external(int64 program, Datum external_id,
+								   int64 *member);
+extern int64 activity_enroll(int64 program, bool has_member, int64 member,
+							 Datum external_id, TimestampTz joined_at,
+							 Datum attributes);
+
+/* money.c */
+extern Datum community_minor_units(PG_FUNCTION_ARGS);
+
+/* record.c */
+extern void activity_check_time(TimestampTz occurred_at);
+extern void activity_check_amount(int64 amount);
+extern bool activity_record_event(const ActivityEvent *event,
+								  ActivityReceipt *receipt);
+extern void activity_record(const ActivityEvent *event,
+							ActivityReceipt *receipt);
+extern Datum activity_receipt_datum(FunctionCallInfo fcinfo,
+									const ActivityReceipt *receipt);
+
+#endif							/* COMMUNITY_ACTIVITY_H */

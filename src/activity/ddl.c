@@ -1,0 +1,270 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl.c
+ *	  What changes of an attached table mean for its attachment.
+ *
+ * An event trigger looks at each CREATE TABLE and ALTER TABLE:
+ *
+ *	 a new partition of an attached table gets the triggers,
+ *	 a partition that is detached loses them,
+ *	 a change that takes away or changes the meaning of a column that an
+ *	 attachment needs is refused, before an order fails for it.
+ *
+ * Another one marks attachments of dropped tables as detached.  Where event
+ * triggers are switched off, the trigger on the table raises the error.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "activity/attachment.h"
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+
+PG_FUNCTION_INFO_V1(community_on_table_changed);
+PG_FUNCTION_INFO_V1(community_on_table_dropped);
+
+/* An attachment as the arguments of its triggers name it. */
+typedef struct AttachmentId
+{
+	int64		program;
+	int64		id;
+} AttachmentId;
+
+static void
+check_event_trigger(FunctionCallInfo fcinfo, const char *name)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("%s() can only be called as an event trigger", name)));
+}
+
+/* Tables that the command has touched. */
+static List *
+changed_tables(void)
+{
+	static CorePlan plan = {
+		.sql = "SELECT DISTINCT c.objid"
+		" FROM pg_catalog.pg_event_trigger_ddl_commands() AS c"
+		" WHERE c.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *result = NIL;
+	uint64		i;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	core_run(&plan, NULL, NULL, false);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			relation = DatumGetObjectId(core_field((int) i, 1, &isnull));
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		result = lappend_oid(result, relation);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return result;
+}
+
+/* The attachments whose triggers are on a table. */
+static List *
+attachments_on(Oid relid)
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+	TriggerDesc *desc = relation->trigdesc;
+	Oid			ours = activity_trigger_function();
+	List	   *result = NIL;
+	int			i;
+
+	for (i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		Trigger    *trigger = &desc->triggers[i];
+
+		/* one of the four is enough to know the attachment */
+		if (trigger->tgfoid == ours && trigger->tgnargs == 2 &&
+			TRIGGER_FOR_INSERT(trigger->tgtype))
+		{
+			AttachmentId *id = palloc_object(AttachmentId);
+
+			id->program = strtoll(trigger->tgargs[0], NULL, 10);
+			id->id = strtoll(trigger->tgargs[1], NULL, 10);
+			result = lappend(result, id);
+		}
+	}
+	table_close(relation, NoLock);
+	return result;
+}
+
+static Attachment *
+load_attachment(const AttachmentId *id)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Attachment *attachment;
+	CoreScope	scope;
+
+	core_enter(&scope);
+	attachment = activity_load_attachment(id->program, id->id, caller);
+	core_leave(&scope);
+	return attachment;
+}
+
+/* Refuse the command when the attachment cannot live with what it did. */
+static void
+check_attachment(const Attachment *attachment, Relation relation)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	int			level = core_pin_search_path();
+
+	PG_TRY();
+	{
+		activity_check_attached_relation(attachment, relation);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_ATTACHMENT),
+				 errmsg("cannot alter table \"%s\": it is attached as type \"%s\"",
+						RelationGetRelationName(relation), attachment->type),
+				 errdetail("%s%s", error->message,
+						   error->detail == NULL ? "." :
+						   psprintf(". %s", error->detail)),
+				 errhint("Call community.detach() first and attach the table anew; events keep their source, so nothing counts twice.")));
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(true, level);
+}
+
+/* See to the attachments whose triggers a changed table has. */
+static void
+see_to_own_triggers(Oid relid)
+{
+	ListCell   *cell;
+
+	foreach(cell, attachments_on(relid))
+	{
+		AttachmentId *id = (AttachmentId *) lfirst(cell);
+		Attachment *attachment = load_attachment(id);
+		Relation	relation;
+		bool		belongs;
+
+		if (attachment == NULL)
+			continue;
+		relation = table_open(relid, AccessShareLock);
+		belongs = activity_is_attached_to(attachment, relation);
+		if (relid == attachment->relation)
+			check_attachment(attachment, relation);
+		table_close(relation, NoLock);
+		if (!belongs)
+		{
+			ListCell   *part;
+
+			foreach(part, activity_table_and_partitions(relid,
+														AccessExclusiveLock))
+				activity_drop_triggers(id->id, lfirst_oid(part));
+		}
+	}
+}
+
+/* Give a partition the triggers of the attached tables above it. */
+static void
+adopt_partition(Oid relid, bool may_have_rows)
+{
+	ListCell   *ancestor;
+
+	foreach(ancestor, get_partition_ancestors(relid))
+	{
+		ListCell   *cell;
+
+		foreach(cell, attachments_on(lfirst_oid(ancestor)))
+		{
+			AttachmentId *id = (AttachmentId *) lfirst(cell);
+			bool		adopted = false;
+			ListCell   *part;
+
+			foreach(part, activity_table_and_partitions(relid,
+														ShareRowExclusiveLock))
+				if (activity_install_triggers(id->program, id->id,
+											  lfirst_oid(part)))
+					adopted = true;
+			if (adopted && may_have_rows)
+				ereport(NOTICE,
+						(errmsg("rows that table \"%s\" brings along are not recorded yet",
+								get_rel_name(relid)),
+						 errhint("Call community.backfill() for the partitioned table.")));
+		}
+	}
+}
+
+/* on_table_changed(): event trigger at ddl_command_end */
+Datum
+community_on_table_changed(PG_FUNCTION_ARGS)
+{
+	ListCell   *cell;
+	bool		altered;
+
+	check_event_trigger(fcinfo, "on_table_changed");
+	if (!core_is_installed() || !OidIsValid(activity_trigger_function()))
+		PG_RETURN_NULL();
+	altered = strcmp(GetCommandTagName(((EventTriggerData *) fcinfo->context)->tag),
+					 "ALTER TABLE") == 0;
+	foreach(cell, changed_tables())
+	{
+		Oid			relid = lfirst_oid(cell);
+		char		kind = get_rel_relkind(relid);
+
+		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+			continue;
+		see_to_own_triggers(relid);
+		if (get_rel_relispartition(relid))
+			adopt_partition(relid, altered);
+	}
+	PG_RETURN_NULL();
+}
+
+/* on_table_dropped(): event trigger at sql_drop */
+Datum
+community_on_table_dropped(PG_FUNCTION_ARGS)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.attachment AS a"
+		" SET detached_at = clock_timestamp(), detach_reason = 'table dropped'"
+		" FROM pg_event_trigger_dropped_objects() AS d"
+		" WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0"
+		" AND a.relation = d.objid AND a.detached_at IS NULL"
+	};
+	Oid			schema;
+	CoreScope	scope;
+
+	check_event_trigger(fcinfo, "on_table_dropped");
+	schema = get_namespace_oid(COMMUNITY_SCHEMA, true);
+	if (!OidIsValid(schema) || !core_is_installed() ||
+		!OidIsValid(get_relname_relid("attachment", schema)))
+		PG_RETURN_NULL();
+	core_enter(&scope);
+	core_run(&plan, NULL, NULL, false);
+	core_leave(&scope);
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,291 @@
+/*-------------------------------------------------------------------------
+ *
+ * member.c
+ *	  Enrolling, finding and closing members.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "activity/activity.h"
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "score/engagement.h"
+
+PG_FUNCTION_INFO_V1(community_enroll);
+PG_FUNCTION_INFO_V1(community_member_id);
+PG_FUNCTION_INFO_V1(community_close_member);
+
+/* Is there such a member, and is it closed?  Inside core_enter(). */
+bool
+activity_member_is_known(int64 program, int64 member, bool *closed)
+{
+	static CorePlan plan = {
+		.sql = "SELECT status = 'closed' FROM community.member"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+	*closed = SPI_processed > 0 && core_bool(0, 1);
+	return SPI_processed > 0;
+}
+
+void
+activity_refuse_member(int64 program, int64 member, bool closed)
+{
+	if (closed)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_CLOSED_MEMBER),
+				 errmsg("member %lld of program %lld is closed",
+						(long long) member, (long long) program)));
+	activity_refuse_unknown_program(program);
+	ereport(ERROR,
+			(errcode(COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
+			 errmsg("member %lld of program %lld does not exist",
+					(long long) member, (long long) program),
+			 errhint("Enroll it first, with community.enroll().")));
+}
+
+/* The row of a member found by id or by external id. */
+typedef struct FoundMember
+{
+	int64		member;
+	bool		closed;
+	char	   *external_id;	/* or NULL */
+} FoundMember;
+
+static bool
+find_member(int64 program, bool has_member, int64 member, Datum external_id,
+			FoundMember *found)
+{
+	static CorePlan by_id = {
+		.sql = "SELECT member_id, status = 'closed', external_id"
+		" FROM community.member WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	static CorePlan by_external_id = {
+		.sql = "SELECT member_id, status = 'closed', external_id"
+		" FROM community.member WHERE program_id = $1 AND external_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, TEXTOID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = has_member ? Int64GetDatum(member) : external_id;
+	core_run(has_member ? &by_id : &by_external_id, values, NULL, false);
+	if (SPI_processed == 0)
+		return false;
+	found->member = core_int64(0, 1);
+	found->closed = core_bool(0, 2);
+	found->external_id = core_text(0, 3);
+	return true;
+}
+
+/* The id of the member with that external id; false when there is none. */
+bool
+activity_find_external(int64 program, Datum external_id, int64 *member)
+{
+	FoundMember found;
+
+	if (!find_member(program, false, 0, external_id, &found))
+		return false;
+	*member = found.member;
+	return true;
+}
+
+/* One attempt to insert; false when the id or the external id is taken. */
+static bool
+insert_member(int64 program, int64 member, Datum external_id,
+			  TimestampTz joined_at, Datum attributes)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.member"
+		" (program_id, member_id, external_id, joined_at, attributes)"
+		" SELECT $1, $2, $3, $4, coalesce($5, '{}'::jsonb)"
+		" FROM community.program WHERE program_id = $1"
+		" ON CONFLICT DO NOTHING",
+		.nargs = 5,
+		.argtypes = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, JSONBOID}
+	};
+	Datum		values[5];
+	char		nulls[6] = "     ";
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = external_id;
+	values[3] = TimestampTzGetDatum(joined_at);
+	values[4] = attributes;
+	if (external_id == (Datum) 0)
+		nulls[2] = 'n';
+	if (attributes == (Datum) 0)
+		nulls[4] = 'n';
+	core_run(&plan, values, nulls, false);
+	return SPI_processed == 1;
+}
+
+/* An external id and a member id that are both given must belong together. */
+static void
+check_same_member(const FoundMember *found, bool has_member, int64 member,
+				  Datum external_id)
+{
+	char	   *given = external_id == (Datum) 0 ? NULL :
+		TextDatumGetCString(external_id);
+
+	if (has_member && found->member != member)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("external id \"%s\" belongs to member %lld, not to %lld",
+						given, (long long) found->member,
+						(long long) member)));
+	if (given != NULL && found->external_id == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("member %lld is enrolled without external id, not as \"%s\"",
+						(long long) found->member, given)));
+	if (given != NULL && strcmp(given, found->external_id) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("member %lld has external id \"%s\", not \"%s\"",
+						(long long) found->member, found->external_id,
+						given)));
+}
+
+/*
+ * Enroll a member, or find the one that is there.  Inside core_enter().
+ * external_id and attributes may be (Datum) 0.
+ *
+ * A drawn id may belong to a member that the application numbered itself;
+ * then the next one is drawn.
+ */
+int64
+activity_enroll(int64 program, bool has_member, int64 member,
+				Datum external_id, TimestampTz joined_at, Datum attributes)
+{
+	FoundMember found;
+
+	for (;;)
+	{
+		int64		id;
+
+		CHECK_FOR_INTERRUPTS();
+		if ((has_member &&
+			 find_member(program, true, member, external_id, &found)) ||
+			(external_id != (Datum) 0 &&
+			 find_member(program, false, 0, external_id, &found)))
+		{
+			check_same_member(&found, has_member, member, external_id);
+			if (found.closed)
+				activity_refuse_member(program, found.member, true);
+			return found.member;
+		}
+		id = has_member ? member : core_next_id();
+		if (insert_member(program, id, external_id, joined_at, attributes))
+		{
+			score_open_engagement(program, id);
+			return id;
+		}
+		activity_refuse_unknown_program(program);
+	}
+}
+
+/* enroll(member, sponsor, code, joined_at, external_id, attributes, program) */
+Datum
+community_enroll(PG_FUNCTION_ARGS)
+{
+	TimestampTz joined_at;
+	CoreScope	scope;
+	int64		member;
+
+	if (PG_ARGISNULL(0) && PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a member needs an id or an external id")));
+	if (!PG_ARGISNULL(1) || !PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("sponsors and invitation codes are not supported by community %s",
+						COMMUNITY_VERSION),
+				 errhint("Leave the arguments sponsor and code out.")));
+	if (PG_ARGISNULL(3) || PG_ARGISNULL(6))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("joined_at and program must not be null")));
+	joined_at = PG_GETARG_TIMESTAMPTZ(3);
+	activity_check_time(joined_at);
+	if (!PG_ARGISNULL(4))
+		(void) core_name_argument(PG_GETARG_TEXT_PP(4), "external id");
+
+	core_enter(&scope);
+	member = activity_enroll(PG_GETARG_INT64(6), !PG_ARGISNULL(0),
+							 PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0),
+							 PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4),
+							 joined_at,
+							 PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5));
+	core_leave(&scope);
+	PG_RETURN_INT64(member);
+}
+
+/* member_id(external_id, program) -> bigint, null when there is none */
+Datum
+community_member_id(PG_FUNCTION_ARGS)
+{
+	CoreScope	scope;
+	int64		member;
+	bool		exists;
+
+	core_enter(&scope);
+	exists = activity_find_external(PG_GETARG_INT64(1), PG_GETARG_DATUM(0),
+									&member);
+	core_leave(&scope);
+	if (!exists)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(member);
+}
+
+/* close_member(member, reason, program) -> boolean, false when it was closed */
+Datum
+community_close_member(PG_FUNCTION_ARGS)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.member SET status = 'closed',"
+		" closed_at = clock_timestamp(), close_reason = $3"
+		" WHERE program_id = $1 AND member_id = $2 AND status = 'active'",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, TEXTOID}
+	};
+	int64		member = PG_GETARG_INT64(0);
+	int64		program = PG_GETARG_INT64(2);
+	Datum		values[3];
+	CoreScope	scope;
+	bool		closed = true;
+	bool		changed;
+
+	(void) core_name_argument(PG_GETARG_TEXT_PP(1), "reason");
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = PG_GETARG_DATUM(1);
+
+	core_enter(&scope);
+	/* the lock that record() takes: no event is half recorded meanwhile */
+	score_lock_engagement(program, member);
+	core_run(&plan, values, NULL, false);
+	changed = SPI_processed == 1;
+	if (!changed && !activity_member_is_known(program, member, &closed))
+		activity_refuse_member(program, member, false);
+	core_leave(&scope);
+	PG_RETURN_BOOL(changed);
+}

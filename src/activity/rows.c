@@ -1,0 +1,581 @@
+/*-------------------------------------------------------------------------
+ *
+ * rows.c
+ *	  Making the events agree with rows of an attached table.
+ *
+ * A set of rows says which events ought to be.  For rows that are new, the
+ * events are inserted and that is all.  In every other case, and where an
+ * insert met a key that is known, what ought to be is compared with what the
+ * log says for each key, and the difference is appended:
+ *
+ *	 nothing in force, row counts			record, as the next revision
+ *	 in force, row counts, other amount		adjust by the difference
+ *	 in force, row counts, other identity	reverse, then record
+ *	 in force, row does not count			reverse
+ *
+ * So it does not matter whether a row was seen before, by a trigger or by a
+ * backfill, and doing it twice changes nothing.  Revisions are unique, so of
+ * two that do it at once one inserts less than it planned and looks again.
+ *
+ * All functions run inside core_enter(), with the set registered as
+ * "incoming".
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/tstoreReceiver.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/queryenvironment.h"
+#include "utils/timestamp.h"
+
+#include "activity/activity.h"
+#include "activity/attachment.h"
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "score/engagement.h"
+
+/* From this many rows on a statement is planned for its set. */
+#define LARGE_SET		50
+
+/* What the statements below are about; parameters have fixed numbers. */
+typedef struct Work
+{
+	Attachment *attachment;
+	ActivityRows *rows;
+	bool		keep;			/* kept plans: the set is small */
+	Datum		values[5];
+} Work;
+
+#define PROGRAM		"$1"
+#define TYPE		"$2"
+#define SOURCE		"$3"
+#define NOW			"$4"
+#define SCALE		"$5"
+#define WORK_ARGS \
+	.nargs = 5, \
+	.argtypes = {INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID}
+
+/* The amount of a row in minor units. */
+#define AMOUNT \
+	"coalesce(i.amount, community.minor_units(i.amount_decimal, " SCALE "), 0)"
+
+/* The member a row names, and the target. */
+#define MEMBER_OF_ROW \
+	"m.program_id = " PROGRAM " AND m.member_id = i.member_id"
+#define EXTERNAL_MEMBER_OF_ROW \
+	"m.program_id = " PROGRAM " AND m.external_id = i.external_id"
+
+#define FIND_TARGET(column, name) \
+	" LEFT JOIN community.member AS o ON o.program_id = " PROGRAM \
+	" AND o." column " = " name
+#define ID_TARGET			FIND_TARGET("member_id", "i.target_id")
+#define EXTERNAL_TARGET		FIND_TARGET("external_id", "i.target_external_id")
+#define NO_TARGET \
+	" CROSS JOIN (SELECT NULL::bigint AS member_id) AS o"
+
+#define FIND_RULE \
+	" LEFT JOIN community.activity_type AS t" \
+	" ON t.program_id = " PROGRAM " AND t.type = " TYPE
+
+/* Where the statements for the target stand in their array. */
+static int
+target_variant(const Attachment *attachment)
+{
+	if (attachment->target == NULL)
+		return 0;
+	return attachment->target_external ? 2 : 1;
+}
+
+/* ----- enrolling ----- */
+
+/*
+ * Enroll the members that rows name and that are not there yet.  Gives the
+ * number of those that were missing; not all need have been inserted, so it
+ * is repeated until there are none.
+ */
+#define ENROLL(missing, id, external_id) \
+	"WITH missing AS MATERIALIZED (" missing ")," \
+	" enrolled AS (INSERT INTO community.member" \
+	"  (program_id, member_id, external_id, joined_at)" \
+	"  SELECT " PROGRAM ", " id ", " external_id ", s.joined_at" \
+	"  FROM (SELECT * FROM missing ORDER BY name) AS s" \
+	"  ON CONFLICT DO NOTHING RETURNING member_id)," \
+	" opened AS (INSERT INTO community.engagement" \
+	"  (program_id, member_id, score)" \
+	"  SELECT " PROGRAM ", e.member_id," \
+	"  community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)" \
+	"  FROM enrolled AS e, community.program AS p" \
+	"  WHERE p.program_id = " PROGRAM ")" \
+	" SELECT count(*) FROM missing"
+
+#define MISSING(name, column) \
+	"SELECT " name " AS name, min(coalesce(i.occurred_at, " NOW ")) AS joined_at" \
+	" FROM incoming AS i WHERE i.live AND " name " IS NOT NULL" \
+	" AND NOT EXISTS (SELECT FROM community.member AS m" \
+	"  WHERE m.program_id = " PROGRAM " AND m." column " = " name ")" \
+	" GROUP BY " name
+
+static CorePlan enroll_by_id[2] = {
+	{.sql = ENROLL(MISSING("i.member_id", "member_id"),
+				   "s.name", "NULL::text"), WORK_ARGS},
+	{.sql = ENROLL(MISSING("i.target_id", "member_id"),
+				   "s.name", "NULL::text"), WORK_ARGS}
+};
+static CorePlan enroll_by_external_id[2] = {
+	{.sql = ENROLL(MISSING("i.external_id", "external_id"),
+				   "community.next_id()", "s.name"), WORK_ARGS},
+	{.sql = ENROLL(MISSING("i.target_external_id", "external_id"),
+				   "community.next_id()", "s.name"), WORK_ARGS}
+};
+
+/* Run a statement of the set for its rows in SPI_tuptable. */
+static void
+run(const Work *work, CorePlan *plan)
+{
+	if (work->keep)
+		core_run(plan, (Datum *) work->values, NULL, false);
+	else if (SPI_execute_with_args(plan->sql, plan->nargs, plan->argtypes,
+								   (Datum *) work->values, NULL, false, 0) < 0)
+		elog(ERROR, "could not execute \"%s\"", plan->sql);
+}
+
+static void
+enroll_missing(const Work *work, bool external, int which)
+{
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		run(work, external ? &enroll_by_external_id[which] :
+			&enroll_by_id[which]);
+	} while (core_int64(0, 1) > 0);
+}
+
+static void
+enroll_members(const Work *work)
+{
+	const Attachment *attachment = work->attachment;
+
+	if (!attachment->enroll)
+		return;
+	enroll_missing(work, attachment->member_external, 0);
+	if (attachment->target != NULL)
+		enroll_missing(work, attachment->target_external, 1);
+}
+
+/* ----- refusing ----- */
+
+/* Refuse values that record() would refuse, looking at the extremes only. */
+static void
+check_values(const Work *work)
+{
+	static CorePlan plan = {
+		.sql = "SELECT min(i.occurred_at), max(i.occurred_at), min(i.amount),"
+		" max(octet_length(i.key)), max(octet_length(i.external_id)),"
+		" max(octet_length(i.target_external_id)), bool_or(i.external_id = '')"
+		" FROM incoming AS i WHERE i.live AND " SCALE " >= 0",
+		WORK_ARGS
+	};
+	static const char *const names[] = {"idempotency key", "external id",
+	"external id of the target"};
+	bool		isnull;
+	Datum		value;
+	int			i;
+
+	run(work, &plan);
+	for (i = 1; i <= 2; i++)
+	{
+		value = core_field(0, i, &isnull);
+		if (!isnull)
+			activity_check_time(DatumGetTimestampTz(value));
+	}
+	value = core_field(0, 3, &isnull);
+	if (!isnull)
+		activity_check_amount(DatumGetInt64(value));
+	for (i = 0; i < lengthof(names); i++)
+	{
+		value = core_field(0, 4 + i, &isnull);
+		if (!isnull && DatumGetInt32(value) > COMMUNITY_MAX_NAME_LENGTH)
+			ereport(ERROR,
+					(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+					 errmsg("%s is %d bytes long, the limit is %d", names[i],
+							DatumGetInt32(value), COMMUNITY_MAX_NAME_LENGTH)));
+	}
+	if (core_bool(0, 7))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("external id must not be empty")));
+}
+
+/* Name the first member that keeps a row of the set from being recorded. */
+#define REFUSAL(member_of_row, name) \
+	"SELECT i.key, " name ", m.status = 'closed'," \
+	" m.status = 'active', coalesce(i.target_id::text, i.target_external_id)" \
+	" FROM incoming AS i" \
+	" LEFT JOIN community.member AS m ON " member_of_row \
+	" LEFT JOIN community.member AS o ON o.program_id = " PROGRAM \
+	" AND (o.member_id = i.target_id OR o.external_id = i.target_external_id)" \
+	" WHERE i.live AND (m.status IS DISTINCT FROM 'active'" \
+	" OR (o.member_id IS NULL AND (i.target_id IS NOT NULL" \
+	" OR i.target_external_id IS NOT NULL)))" \
+	" LIMIT 1"
+
+static void
+refuse_members(const Work *work)
+{
+	static CorePlan by_id = {
+		.sql = REFUSAL(MEMBER_OF_ROW, "i.member_id::text"), WORK_ARGS
+	};
+	static CorePlan by_external_id = {
+		.sql = REFUSAL(EXTERNAL_MEMBER_OF_ROW, "i.external_id"), WORK_ARGS
+	};
+	const Attachment *attachment = work->attachment;
+	bool		closed;
+
+	run(work, attachment->member_external ? &by_external_id : &by_id);
+	if (SPI_processed == 0)
+		return;
+	closed = core_bool(0, 3);
+	ereport(ERROR,
+			(errcode(closed ? COMMUNITY_ERRCODE_CLOSED_MEMBER :
+					 COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
+			 closed ?
+			 errmsg("member %s of program %lld is closed", core_text(0, 2),
+					(long long) attachment->program) :
+			 errmsg("member %s of program %lld does not exist",
+					core_text(0, core_bool(0, 4) ? 5 : 2),
+					(long long) attachment->program),
+			 errdetail("Row \"%s\" of source \"%s\" names it.",
+					   core_text(0, 1), attachment->source),
+			 errhint("Exclude such rows by the condition of the attachment, or enroll the member.")));
+}
+
+/* ----- engagement ----- */
+
+static ActivityRows *
+begin_recorded(void)
+{
+	ActivityRows *rows = palloc0_object(ActivityRows);
+
+	rows->desc = CreateTemplateTupleDesc(4);
+	TupleDescInitEntry(rows->desc, 1, "event_id", INT8OID, -1, 0);
+	TupleDescInitEntry(rows->desc, 2, "member_id", INT8OID, -1, 0);
+	TupleDescInitEntry(rows->desc, 3, "engagement", FLOAT8OID, -1, 0);
+	TupleDescInitEntry(rows->desc, 4, "at", TIMESTAMPTZOID, -1, 0);
+	rows->store = tuplestore_begin_heap(false, false, work_mem);
+	return rows;
+}
+
+/* Run an insert and add the engagement of what it returns. */
+static int64
+insert_events(const Work *work, CorePlan *plan)
+{
+	ActivityRows *recorded = begin_recorded();
+	DestReceiver *dest = activity_rows_receiver(recorded);
+	int64		count;
+
+	core_run_into(plan, (Datum *) work->values, NULL, work->keep, dest);
+	dest->rDestroy(dest);
+	activity_register_rows("recorded", recorded);
+	count = recorded->count;
+	if (count > 0)
+		score_add_engagements(work->attachment->program, work->keep);
+	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
+		elog(ERROR, "could not unregister \"recorded\"");
+	activity_end_rows(recorded);
+	return count;
+}
+
+/* ----- rows that are new ----- */
+
+#define INSERT_FRESH(member_of_row, find_target) \
+	"INSERT INTO community.event (program_id, event_id, member_id, type," \
+	" source, key, amount, occurred_at, occurred_at_given, target_id," \
+	" engagement)" \
+	" SELECT " PROGRAM ", community.next_id(), m.member_id, " TYPE ", " SOURCE "," \
+	" i.key, " AMOUNT ", coalesce(i.occurred_at, " NOW ")," \
+	" i.occurred_at IS NOT NULL, o.member_id," \
+	" coalesce(t.weight + t.weight_per_unit * " AMOUNT ", 1)" \
+	" FROM incoming AS i JOIN community.member AS m ON " member_of_row \
+	find_target FIND_RULE \
+	" WHERE m.status = 'active' AND (o.member_id IS NOT NULL" \
+	" OR (i.target_id IS NULL AND i.target_external_id IS NULL))" \
+	" ON CONFLICT (program_id, source, key, revision) DO NOTHING" \
+	" RETURNING event_id, member_id, engagement, occurred_at"
+
+/* by member: id or external id; by target: none, id or external id */
+static CorePlan insert_fresh[2][3] = {
+	{
+		{.sql = INSERT_FRESH(MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
+		{.sql = INSERT_FRESH(MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
+		{.sql = INSERT_FRESH(MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+	},
+	{
+		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
+		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
+		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+	}
+};
+
+/* ----- comparing with the log ----- */
+
+/*
+ * What is to be appended.  "o" is the event in force under the key of the
+ * row, "s" the sums over it and its corrections.
+ */
+#define ACTIONS(member_of_row, find_target) \
+	"WITH logged AS MATERIALIZED (" \
+	" SELECT i.key, i.live, i.occurred_at, m.member_id, m.status, o.member_id AS target_id," \
+	"  (o.member_id IS NULL AND (i.target_id IS NOT NULL" \
+	"   OR i.target_external_id IS NOT NULL)) AS target_unknown," \
+	"  CASE WHEN i.live THEN " AMOUNT " END AS amount," \
+	"  e.event_id, e.member_id AS logged_member, e.target_id AS logged_target," \
+	"  s.last_revision, s.net, s.engagement," \
+	"  e.event_id IS NOT NULL AND NOT s.dead AS in_force," \
+	"  e.event_id IS NOT NULL AND NOT s.dead AND i.live" \
+	"   AND e.member_id = m.member_id" \
+	"   AND (i.occurred_at IS NULL OR i.occurred_at = e.occurred_at)" \
+	"   AND o.member_id IS NOT DISTINCT FROM e.target_id AS same" \
+	" FROM incoming AS i" \
+	" LEFT JOIN community.member AS m ON i.live AND " member_of_row \
+	find_target \
+	" LEFT JOIN LATERAL (SELECT e.event_id, e.member_id, e.occurred_at," \
+	"   e.target_id, e.revision FROM community.event AS e" \
+	"  WHERE e.program_id = " PROGRAM " AND e.source = " SOURCE \
+	"   AND e.key = i.key AND e.kind = 'record'" \
+	"  ORDER BY e.revision DESC LIMIT 1) AS e ON true" \
+	" LEFT JOIN LATERAL (SELECT max(c.revision) AS last_revision," \
+	"   sum(c.amount)::bigint AS net, sum(c.engagement) AS engagement," \
+	"   sum(c.amount) = 0 AND" \
+	"   (array_agg(c.kind ORDER BY c.revision DESC))[1] = 'reverse' AS dead" \
+	"  FROM community.event AS c" \
+	"  WHERE c.program_id = " PROGRAM " AND c.source = " SOURCE \
+	"   AND c.key = i.key AND c.revision >= e.revision) AS s ON true)" \
+	" SELECT l.key, 'reverse' AS kind, l.logged_member AS member_id," \
+	"  l.last_revision + 1 AS revision, l.event_id AS corrects," \
+	"  l.logged_target AS target_id, - l.net AS amount, - l.engagement AS engagement," \
+	"  " NOW " AS occurred_at, false AS given, false AS refused" \
+	" FROM logged AS l WHERE l.in_force AND NOT coalesce(l.same, false)" \
+	" UNION ALL" \
+	" SELECT l.key, 'adjust', l.member_id, l.last_revision + 1, l.event_id," \
+	"  l.logged_target, l.amount - l.net," \
+	"  coalesce(t.weight_per_unit, 0) * (l.amount - l.net), " NOW ", false, false" \
+	" FROM logged AS l" FIND_RULE \
+	" WHERE l.same AND l.amount <> l.net" \
+	" UNION ALL" \
+	" SELECT l.key, 'record', l.member_id," \
+	"  coalesce(l.last_revision, -1) + CASE WHEN l.in_force THEN 2 ELSE 1 END," \
+	"  NULL, l.target_id, l.amount," \
+	"  coalesce(t.weight + t.weight_per_unit * l.amount, 1)," \
+	"  coalesce(l.occurred_at, " NOW "), l.occurred_at IS NOT NULL," \
+	"  l.status IS DISTINCT FROM 'active' OR l.target_unknown" \
+	" FROM logged AS l" FIND_RULE \
+	" WHERE l.live AND NOT coalesce(l.same, false)"
+
+static CorePlan find_actions[2][3] = {
+	{
+		{.sql = ACTIONS(MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
+		{.sql = ACTIONS(MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
+		{.sql = ACTIONS(MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+	},
+	{
+		{.sql = ACTIONS(EXTERNAL_MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
+		{.sql = ACTIONS(EXTERNAL_MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
+		{.sql = ACTIONS(EXTERNAL_MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+	}
+};
+
+static ActivityRows *
+begin_actions(void)
+{
+	static const struct
+	{
+		const char *name;
+		Oid			type;
+	}			columns[] = {
+		{"key", TEXTOID}, {"kind", TEXTOID}, {"member_id", INT8OID},
+		{"revision", INT4OID}, {"corrects", INT8OID}, {"target_id", INT8OID},
+		{"amount", INT8OID}, {"engagement", FLOAT8OID},
+		{"occurred_at", TIMESTAMPTZOID}, {"given", BOOLOID},
+		{"refused", BOOLOID}
+	};
+	ActivityRows *rows = palloc0_object(ActivityRows);
+	int			i;
+
+	rows->desc = CreateTemplateTupleDesc(lengthof(columns));
+	for (i = 0; i < lengthof(columns); i++)
+		TupleDescInitEntry(rows->desc, i + 1, columns[i].name,
+						   columns[i].type, -1, 0);
+	rows->store = tuplestore_begin_heap(false, false, work_mem);
+	return rows;
+}
+
+/* Append what is planned; gives how much of it was. */
+static int64
+append_actions(const Work *work)
+{
+	static CorePlan refused = {
+		.sql = "SELECT true FROM action AS a WHERE a.refused LIMIT 1"
+	};
+
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.event AS e (program_id, event_id,"
+		" member_id, type, source, key, revision, kind, corrects, target_id,"
+		" amount, occurred_at, occurred_at_given, engagement, reason)"
+		" SELECT " PROGRAM ", community.next_id(), a.member_id, " TYPE ", " SOURCE ","
+		" a.key, a.revision, a.kind, a.corrects, a.target_id, a.amount,"
+		" a.occurred_at, a.given, a.engagement,"
+		" CASE WHEN a.kind <> 'record' THEN 'the row has changed' END"
+		" FROM action AS a WHERE " NOW " IS NOT NULL AND " SCALE " >= 0"
+		" ON CONFLICT DO NOTHING"
+		" RETURNING event_id, member_id, engagement, coalesce((SELECT"
+		" o.occurred_at FROM community.event AS o WHERE o.program_id ="
+		" e.program_id AND o.event_id = e.corrects), e.occurred_at)",
+		WORK_ARGS
+	};
+
+	core_run(&refused, NULL, NULL, false);
+	if (SPI_processed > 0)
+		refuse_members(work);
+	return insert_events(work, &plan);
+}
+
+/* Compare and append until there is nothing left to append. */
+static void
+reconcile(const Work *work)
+{
+	const Attachment *attachment = work->attachment;
+	CorePlan   *plan = &find_actions[attachment->member_external ? 1 : 0]
+		[target_variant(attachment)];
+	bool		done;
+
+	do
+	{
+		ActivityRows *actions = begin_actions();
+		DestReceiver *dest = activity_rows_receiver(actions);
+
+		CHECK_FOR_INTERRUPTS();
+		core_run_into(plan, (Datum *) work->values, NULL, work->keep, dest);
+		dest->rDestroy(dest);
+		activity_register_rows("action", actions);
+		done = actions->count == 0 ||
+			append_actions(work) == actions->count;
+		if (SPI_unregister_relation("action") != SPI_OK_REL_UNREGISTER)
+			elog(ERROR, "could not unregister \"action\"");
+		activity_end_rows(actions);
+	} while (!done);
+}
+
+/* ----- one new row ----- */
+
+static Datum
+row_value(TupleTableSlot *slot, int column, bool *isnull)
+{
+	return slot_getattr(slot, column, isnull);
+}
+
+/* Read the only row of the set as an event. */
+static void
+read_single_row(const Work *work, TupleTableSlot *slot, ActivityEvent *event)
+{
+	const Attachment *attachment = work->attachment;
+	Datum		value;
+	bool		isnull;
+
+	event->program = attachment->program;
+	event->type = work->values[1];
+	event->source = work->values[2];
+	event->key = row_value(slot, ROW_KEY, &isnull);
+	(void) core_name_argument(DatumGetTextPP(event->key), "idempotency key");
+	event->by_external_id = attachment->member_external;
+	if (event->by_external_id)
+	{
+		event->external_id = row_value(slot, ROW_EXTERNAL_ID, &isnull);
+		(void) core_name_argument(DatumGetTextPP(event->external_id),
+								  "external id");
+	}
+	else
+		event->member = DatumGetInt64(row_value(slot, ROW_MEMBER, &isnull));
+	value = row_value(slot, attachment->amount_decimal ? ROW_AMOUNT_DECIMAL :
+					  ROW_AMOUNT, &isnull);
+	if (isnull)
+		event->amount = 0;
+	else if (attachment->amount_decimal)
+		event->amount =
+			DatumGetInt64(DirectFunctionCall2(community_minor_units, value,
+											  work->values[4]));
+	else
+		event->amount = DatumGetInt64(value);
+	activity_check_amount(event->amount);
+	value = row_value(slot, ROW_OCCURRED_AT, &isnull);
+	event->occurred_at_given = !isnull;
+	event->occurred_at = DatumGetTimestampTz(isnull ? work->values[3] : value);
+	if (!isnull)
+		activity_check_time(event->occurred_at);
+}
+
+/*
+ * Record a single new row the short way.  False when that did not work and
+ * the set way must find out why.
+ */
+static bool
+record_single_row(const Work *work)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(work->rows->desc,
+													&TTSOpsMinimalTuple);
+	ActivityEvent event = {0};
+	ActivityReceipt receipt;
+	bool		recorded;
+
+	if (!tuplestore_gettupleslot(work->rows->store, true, true, slot))
+		elog(ERROR, "row has gone");
+	read_single_row(work, slot, &event);
+	recorded = activity_record_event(&event, &receipt);
+	ExecDropSingleTupleTableSlot(slot);
+	return recorded;
+}
+
+/* ----- the whole ----- */
+
+/*
+ * Make the events agree with the rows.  "fresh" says that the rows were just
+ * inserted, so that their keys are new but for rare cases.
+ */
+void
+activity_apply_rows(Attachment *attachment, ActivityRows *rows, bool fresh)
+{
+	Work		work = {attachment, rows};
+
+	activity_register_rows("incoming", rows);
+	if (rows->count == 0)
+		return;
+	work.keep = rows->count < LARGE_SET;
+	work.values[0] = Int64GetDatum(attachment->program);
+	work.values[1] = CStringGetTextDatum(attachment->type);
+	work.values[2] = CStringGetTextDatum(attachment->source);
+	work.values[3] =
+		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	work.values[4] = Int32GetDatum(attachment->amount_scale);
+
+	if (fresh && rows->count == 1 && attachment->target == NULL &&
+		record_single_row(&work))
+		return;
+
+	check_values(&work);
+	enroll_members(&work);
+	if (fresh)
+	{
+		CorePlan   *plan = &insert_fresh[attachment->member_external ? 1 : 0]
+			[target_variant(attachment)];
+
+		if (insert_events(&work, plan) == rows->count)
+			return;
+	}
+	reconcile(&work);
+}

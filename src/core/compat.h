@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  The one place that knows server versions.
+ *
+ * Each shim names the major that made it necessary.  No other file may test
+ * PG_VERSION_NUM.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_COMPAT_H
+#define COMMUNITY_COMPAT_H
+
+#if PG_VERSION_NUM < 130000
+#error "community needs PostgreSQL 13 or later"
+#endif
+
+/* 16 moved the varlena macros out of postgres.h */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 16 brought soft errors for input functions */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#else
+#define ereturn(context, dummy_value, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy_value; \
+	} while (0)
+#define SOFT_ERROR_OCCURRED(context) (false)
+#endif
+
+/* 15 reserved the prefix of an extension's settings */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* 16 typed palloc; keep one spelling on all */
+#ifndef palloc_array
+#define palloc_array(type, count) ((type *) palloc(sizeof(type) * (count)))
+#define palloc0_array(type, count) ((type *) palloc0(sizeof(type) * (count)))
+#define palloc_object(type) ((type *) palloc(sizeof(type)))
+#define palloc0_object(type) ((type *) palloc0(sizeof(type)))
+#endif
+
+/* 18 lets a module say its name and version */
+#if PG_VERSION_NUM >= 180000
+#define COMMUNITY_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "community", .version = COMMUNITY_VERSION)
+#else
+#define COMMUNITY_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* 16 folded the ownership checks into one function */
+#if PG_VERSION_NUM >= 160000
+#define core_is_owner(relation) \
+	object_ownercheck(RelationRelationId, (relation), GetUserId())
+#else
+#define core_is_owner(relation) pg_class_ownercheck((relation), GetUserId())
+#endif
+
+#endif							/* COMMUNITY_COMPAT_H */

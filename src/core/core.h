@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * core.h
+ *	  What every room may use: settings, kept plans, the owner switch, ids.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_CORE_H
+#define COMMUNITY_CORE_H
+
+#include "executor/spi.h"
+
+/* Bumped whenever tables.sql of any room changes in shape. */
+#define COMMUNITY_TABLES_VERSION	1
+
+#define COMMUNITY_SCHEMA			"community"
+#define COMMUNITY_SEARCH_PATH		"pg_catalog, pg_temp"
+
+/* Longest text that names something: keys, types, sources, external ids. */
+#define COMMUNITY_MAX_NAME_LENGTH	512
+
+#define CORE_MAX_ARGS				20
+
+/* what process_inbox() does with a row that record() would refuse */
+typedef enum CoreInboxFault
+{
+	CORE_INBOX_DIVERT,
+	CORE_INBOX_REFUSE
+} CoreInboxFault;
+
+/*
+ * A statement that is prepared once a session and kept.  Declare it static,
+ * with text and argument types; core_run() fills in the plan.  Argument types
+ * must be built in: the OID of a type of ours changes when the extension is
+ * dropped and created again.
+ */
+typedef struct CorePlan
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[CORE_MAX_ARGS];
+	SPIPlanPtr	plan;
+} CorePlan;
+
+/* What core_enter() changed and core_leave() puts back. */
+typedef struct CoreScope
+{
+	Oid			user_id;
+	int			security_context;
+	int			guc_level;
+} CoreScope;
+
+/* settings.c */
+extern char *core_program_setting;
+extern int	core_inbox_on_fault;
+extern void core_define_settings(void);
+
+/* owner.c */
+extern bool core_is_installed(void);
+extern void core_enter(CoreScope *scope);
+extern void core_leave(CoreScope *scope);
+extern int	core_pin_search_path(void);
+extern void core_pin_evaluation(const char *time_zone);
+
+/* plan.c */
+extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
+					 bool read_only);
+extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
+						  bool keep, DestReceiver *dest);
+extern void core_forget(CorePlan *plan);
+extern Datum core_field(int row, int column, bool *isnull);
+extern int64 core_int64(int row, int column);
+extern bool core_bool(int row, int column);
+extern char *core_text(int row, int column);
+
+/* ids.c */
+extern int64 core_next_id(void);
+
+/* text.c */
+extern char *core_name_argument(text *value, const char *what);
+
+#endif							/* COMMUNITY_CORE_H */

@@ -1,0 +1,9 @@
+
+-- ------------------------------------------------------------------ core
+
+CREATE FUNCTION community.next_id() RETURNS pg_catalog.int8
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_next_id';
+COMMENT ON FUNCTION community.next_id() IS
+'next id for a row of any program, distinct on every node';
+REVOKE ALL ON FUNCTION community.next_id() FROM PUBLIC;

@@ -1,0 +1,76 @@
+
+-- ---------------------------------------------------------------- grants
+-- Who may do what, as three recipes.  They grant what is there: run them
+-- again after an update.
+
+CREATE FUNCTION community.grant_application(role pg_catalog.regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $grant_application$
+DECLARE
+	routine regprocedure;
+BEGIN
+	EXECUTE format('GRANT USAGE ON SCHEMA community TO %s', role);
+	FOR routine IN
+		SELECT p.oid::regprocedure FROM pg_proc AS p
+		WHERE p.pronamespace = 'community'::regnamespace
+			AND p.proname IN ('next_id', 'current_program', 'enroll', 'member_id',
+				'close_member', 'record', 'reverse', 'attach', 'detach',
+				'backfill', 'process_inbox')
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
+	END LOOP;
+	EXECUTE format('GRANT INSERT ON community.inbox TO %s', role);
+END
+$grant_application$;
+COMMENT ON FUNCTION community.grant_application(pg_catalog.regrole) IS
+'lets a role call what an application calls and load the inbox; it sees no table';
+REVOKE ALL ON FUNCTION community.grant_application(pg_catalog.regrole) FROM PUBLIC;
+
+CREATE FUNCTION community.grant_analyst(role pg_catalog.regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $grant_analyst$
+DECLARE
+	routine regprocedure;
+BEGIN
+	EXECUTE format('GRANT USAGE ON SCHEMA community TO %s', role);
+	FOR routine IN
+		SELECT p.oid::regprocedure FROM pg_proc AS p
+		WHERE p.pronamespace = 'community'::regnamespace
+			AND p.proname IN ('current_program', 'member_id', 'super_users')
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
+	END LOOP;
+	EXECUTE format('GRANT SELECT ON community.program, community.member,'
+		' community.activity_type, community.event, community.engagement,'
+		' community.super_user, community.job_run, community.job TO %s', role);
+END
+$grant_analyst$;
+COMMENT ON FUNCTION community.grant_analyst(pg_catalog.regrole) IS
+'lets a role read members, events and scores';
+REVOKE ALL ON FUNCTION community.grant_analyst(pg_catalog.regrole) FROM PUBLIC;
+
+CREATE FUNCTION community.grant_auditor(role pg_catalog.regrole)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $grant_auditor$
+DECLARE
+	thing regclass;
+BEGIN
+	PERFORM community.grant_analyst(role);
+	FOR thing IN
+		SELECT c.oid::regclass FROM pg_class AS c
+		WHERE c.relnamespace = 'community'::regnamespace
+			AND c.relkind IN ('r', 'p', 'v')
+	LOOP
+		EXECUTE format('GRANT SELECT ON %s TO %s', thing, role);
+	END LOOP;
+END
+$grant_auditor$;
+COMMENT ON FUNCTION community.grant_auditor(pg_catalog.regrole) IS
+'lets a role read every table and view, and change nothing';
+REVOKE ALL ON FUNCTION community.grant_auditor(pg_catalog.regrole) FROM PUBLIC;

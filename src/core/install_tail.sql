@@ -1,0 +1,67 @@
+
+	-- ------------------------------------------------------------- the end
+
+	-- defaults that go when the extension is dropped with CASCADE
+	FOR thing IN
+		SELECT c.oid::regclass AS relation, a.attname AS "column", d.expression
+		FROM (VALUES ('program', 'program_id', 'community.next_id()'),
+				('event', 'event_id', 'community.next_id()'),
+				('attachment', 'attachment_id', 'community.next_id()'),
+				('job_run', 'job_id', 'community.next_id()'),
+				('inbox', 'inbox_id', 'community.next_id()'),
+				('inbox', 'program_id', 'community.current_program()')
+			) AS d (relation, "column", expression)
+		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
+		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = d."column"
+		WHERE NOT a.atthasdef
+	LOOP
+		EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s',
+			thing.relation, thing."column", thing.expression);
+	END LOOP;
+
+	-- whose they are
+	FOR thing IN
+		SELECT c.oid::regclass AS relation,
+			CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind
+		FROM pg_class AS c
+		WHERE c.relnamespace = 'community'::regnamespace
+			AND c.relkind IN ('r', 'p', 'v', 'S')
+			AND c.relowner <> keeper
+			AND NOT EXISTS (SELECT FROM pg_depend AS d
+				WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+					AND d.deptype IN ('e', 'a', 'i'))
+	LOOP
+		EXECUTE format('ALTER %s %s OWNER TO %s', thing.kind, thing.relation, keeper);
+	END LOOP;
+	IF NOT has_schema_privilege(keeper::oid, 'community', 'USAGE') THEN
+		EXECUTE format('GRANT USAGE ON SCHEMA community TO %s', keeper);
+	END IF;
+	FOR thing IN
+		SELECT p.oid::regprocedure AS routine
+		FROM pg_proc AS p
+		JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+			AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+		JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'community'
+		WHERE NOT has_function_privilege(keeper::oid, p.oid, 'EXECUTE')
+			AND p.proname NOT IN ('install_tables', 'grant_application', 'grant_analyst', 'grant_auditor')
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', thing.routine, keeper);
+	END LOOP;
+
+	IF present IS NULL THEN
+		INSERT INTO community.installation (tables_version, version)
+		SELECT needed, e.extversion FROM pg_extension AS e WHERE e.extname = 'community';
+		RETURN format('tables of version %s installed, owner %s', needed, keeper);
+	END IF;
+	IF present < needed THEN
+		UPDATE community.installation
+		SET tables_version = needed, migrated_at = clock_timestamp(),
+			version = (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'community');
+		RETURN format('tables migrated from version %s to %s', present, needed);
+	END IF;
+	RETURN format('tables of version %s are in place', present);
+END
+$install_tables$;
+COMMENT ON FUNCTION community.install_tables(pg_catalog.regrole) IS
+'creates the tables, repairs or migrates them, and gives them to owner (by default the caller); idempotent';
+REVOKE ALL ON FUNCTION community.install_tables(pg_catalog.regrole) FROM PUBLIC;

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *	  Kept plans and short words for SPI results.
+ *
+ * A plan is checked before each use and built again from its text when the
+ * server has found it invalid, so it outlives DROP and CREATE of tables and
+ * of the extension itself.  No plan holds a value: everything that differs
+ * between two calls is a parameter.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+
+static void
+prepare(CorePlan *plan, bool keep)
+{
+	SPIPlanPtr	prepared;
+
+	/* a kept plan is generic from the start: its text is written for that */
+	prepared = SPI_prepare_cursor(plan->sql, plan->nargs, plan->argtypes,
+								  keep ? CURSOR_OPT_GENERIC_PLAN : 0);
+	if (prepared == NULL)
+		elog(ERROR, "SPI_prepare failed for \"%s\": %s", plan->sql,
+			 SPI_result_code_string(SPI_result));
+	if (keep && SPI_keepplan(prepared) != 0)
+		elog(ERROR, "SPI_keepplan failed for \"%s\"", plan->sql);
+	plan->plan = prepared;
+}
+
+/* Give a kept plan back, as when its text is about to go away. */
+void
+core_forget(CorePlan *plan)
+{
+	if (plan->plan != NULL)
+	{
+		SPI_freeplan(plan->plan);
+		plan->plan = NULL;
+	}
+}
+
+/*
+ * Run a statement, preparing it on first use.  SPI must be connected.  Any
+ * failure is an error, so callers look at SPI_processed and SPI_tuptable only.
+ */
+int
+core_run(CorePlan *plan, Datum *values, const char *nulls, bool read_only)
+{
+	int			result;
+
+	if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
+		core_forget(plan);
+	if (plan->plan == NULL)
+		prepare(plan, true);
+	result = SPI_execute_plan(plan->plan, values, nulls, read_only, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan failed for \"%s\": %s", plan->sql,
+			 SPI_result_code_string(result));
+	return result;
+}
+
+/*
+ * Run a statement and send its rows to a receiver instead of SPI_tuptable.
+ * Without "keep" it is planned for this one run, with the sizes of the sets
+ * registered now: right for large sets, dear for small ones.
+ */
+int
+core_run_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
+			  DestReceiver *dest)
+{
+	SPIExecuteOptions options = {0};
+	CorePlan	once = *plan;
+	CorePlan   *used = keep ? plan : &once;
+	ParamListInfo params = NULL;
+	int			result;
+	int			i;
+
+	if (!keep)
+		once.plan = NULL;
+	else if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
+		core_forget(plan);
+	if (used->plan == NULL)
+		prepare(used, keep);
+
+	if (used->nargs > 0)
+	{
+		params = makeParamList(used->nargs);
+		for (i = 0; i < used->nargs; i++)
+		{
+			params->params[i].value = values[i];
+			params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
+			params->params[i].pflags = PARAM_FLAG_CONST;
+			params->params[i].ptype = used->argtypes[i];
+		}
+	}
+	options.params = params;
+	options.dest = dest;
+	result = SPI_execute_plan_extended(used->plan, &options);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan_extended failed for \"%s\": %s",
+			 plan->sql, SPI_result_code_string(result));
+	if (!keep)
+		SPI_freeplan(once.plan);
+	return result;
+}
+
+/* A field of the last result; columns count from 1. */
+Datum
+core_field(int row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+						 column, isnull);
+}
+
+/* The same for a bigint or integer that cannot be null. */
+int64
+core_int64(int row, int column)
+{
+	bool		isnull;
+	Datum		value = core_field(row, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d", column);
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT4OID)
+		return DatumGetInt32(value);
+	return DatumGetInt64(value);
+}
+
+/* Null reads as false. */
+bool
+core_bool(int row, int column)
+{
+	bool		isnull;
+	Datum		value = core_field(row, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* As text in the present memory context; null gives NULL. */
+char *
+core_text(int row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+						column);
+}

@@ -1,0 +1,215 @@
+/*-------------------------------------------------------------------------
+ *
+ * engagement.c
+ *	  The engagement of each member, kept as a decayed score.
+ *
+ * One row a member, made when it is enrolled.  Its row lock is the lock of
+ * the member: whatever reads events of a member to decide something takes it
+ * first.  All functions run inside core_enter().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "score/decayed.h"
+#include "score/engagement.h"
+
+PG_FUNCTION_INFO_V1(community_decayed_add);
+PG_FUNCTION_INFO_V1(community_rebuild);
+
+/*
+ * decayed_add(score, value, at) -> decayed: score + decayed(value, at) with
+ * the half-life that score has.
+ */
+Datum
+community_decayed_add(PG_FUNCTION_ARGS)
+{
+	Decayed    *score = PG_GETARG_DECAYED_P(0);
+	Decayed    *result = palloc_object(Decayed);
+	Decayed		term;
+
+	score_decayed_make(&term, PG_GETARG_FLOAT8(1), PG_GETARG_TIMESTAMPTZ(2),
+					   score_decayed_half_life(score));
+	score_decayed_add(result, score, &term);
+	PG_RETURN_DECAYED_P(result);
+}
+
+/* Give a new member its row. */
+void
+score_open_engagement(int64 program, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.engagement (program_id, member_id, score)"
+		" SELECT $1, $2, community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)"
+		" FROM community.program AS p WHERE p.program_id = $1",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+}
+
+/* Lock a member; false when there is none. */
+bool
+score_lock_engagement(int64 program, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "SELECT true FROM community.engagement"
+		" WHERE program_id = $1 AND member_id = $2 FOR NO KEY UPDATE",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+	return SPI_processed == 1;
+}
+
+/* Add to the score of a member, which locks the member too. */
+void
+score_add_engagement(int64 program, int64 member, double value,
+					 TimestampTz at)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.engagement"
+		" SET score = community.decayed_add(score, $3, $4)"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 4,
+		.argtypes = {INT8OID, INT8OID, FLOAT8OID, TIMESTAMPTZOID}
+	};
+	Datum		values[4];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = Float8GetDatum(value);
+	values[3] = TimestampTzGetDatum(at);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("member %lld of program %lld has no row in \"community.engagement\"",
+						(long long) member, (long long) program),
+				 errhint("Run SELECT community.rebuild('engagement').")));
+}
+
+/*
+ * Add what the set "recorded" (event_id, member_id, engagement, at) brings to
+ * its members.  Members are locked in ascending order first, and each is
+ * touched once: its terms are added in the order of the events, with the very
+ * result of adding them one by one.
+ */
+void
+score_add_engagements(int64 program, bool keep)
+{
+	static CorePlan lock = {
+		.sql = "SELECT g.member_id FROM community.engagement AS g"
+		" WHERE g.program_id = $1 AND g.member_id IN"
+		" (SELECT r.member_id FROM recorded AS r WHERE r.engagement <> 0)"
+		" ORDER BY g.member_id FOR NO KEY UPDATE",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	static CorePlan add = {
+		.sql = "UPDATE community.engagement AS g"
+		" SET score = community.decayed_add_all(g.score, s.terms)"
+		" FROM (SELECT r.member_id, array_agg("
+		"  community.decayed(r.engagement, r.at, p.half_life) ORDER BY r.event_id) AS terms"
+		"  FROM recorded AS r, (SELECT community.half_life(o.score) AS half_life"
+		"   FROM community.engagement AS o WHERE o.program_id = $1 LIMIT 1) AS p"
+		"  WHERE r.engagement <> 0 GROUP BY r.member_id) AS s"
+		" WHERE g.program_id = $1 AND g.member_id = s.member_id",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(program);
+	core_run_into(&lock, values, NULL, keep, None_Receiver);
+	core_run_into(&add, values, NULL, keep, None_Receiver);
+}
+
+/* Refuse what is not derived state. */
+static void
+check_rebuild_argument(text *what)
+{
+	char	   *name = text_to_cstring(what);
+
+	if (strcmp(name, "engagement") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot rebuild \"%s\"", name),
+				 errhint("What can be rebuilt is \"engagement\".")));
+}
+
+/*
+ * rebuild(what, program) -> bigint: engagement is the sum over the events,
+ * each at the time of the event it is or corrects.  Members are locked first,
+ * so that the sum is read when no event of theirs is under way.
+ */
+Datum
+community_rebuild(PG_FUNCTION_ARGS)
+{
+	static CorePlan open = {
+		.sql = "INSERT INTO community.engagement (program_id, member_id, score)"
+		" SELECT m.program_id, m.member_id,"
+		" community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)"
+		" FROM community.member AS m JOIN community.program AS p"
+		" ON p.program_id = m.program_id WHERE m.program_id = $1"
+		" ORDER BY m.member_id ON CONFLICT DO NOTHING",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	static CorePlan lock = {
+		.sql = "SELECT g.member_id FROM community.engagement AS g"
+		" WHERE g.program_id = $1 ORDER BY g.member_id FOR NO KEY UPDATE",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	static CorePlan rebuild = {
+		.sql = "UPDATE community.engagement AS g SET score = s.score"
+		" FROM (SELECT m.member_id, coalesce(n.score,"
+		"   community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)) AS score"
+		"  FROM community.member AS m JOIN community.program AS p"
+		"   ON p.program_id = m.program_id"
+		"  LEFT JOIN (SELECT e.member_id, community.decayed_sum(e.engagement,"
+		"    coalesce(o.occurred_at, e.occurred_at), h.half_life"
+		"    ORDER BY e.event_id) AS score"
+		"   FROM community.event AS e JOIN community.program AS h"
+		"    ON h.program_id = e.program_id"
+		"   LEFT JOIN community.event AS o ON o.program_id = e.program_id"
+		"    AND o.event_id = e.corrects"
+		"   WHERE e.program_id = $1 GROUP BY e.member_id) AS n"
+		"   ON n.member_id = m.member_id"
+		"  WHERE m.program_id = $1) AS s"
+		" WHERE g.program_id = $1 AND g.member_id = s.member_id"
+		" AND (g.score IS NULL OR g.score::text <> s.score::text)",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	Datum		values[1];
+	CoreScope	scope;
+	int64		changed;
+
+	check_rebuild_argument(PG_GETARG_TEXT_PP(0));
+	values[0] = PG_GETARG_DATUM(1);
+	core_enter(&scope);
+	core_run(&open, values, NULL, false);
+	changed = (int64) SPI_processed;
+	core_run_into(&lock, values, NULL, false, None_Receiver);
+	core_run(&rebuild, values, NULL, false);
+	changed += (int64) SPI_processed;
+	core_leave(&scope);
+	PG_RETURN_INT64(changed);
+}

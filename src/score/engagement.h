@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * engagement.h
+ *	  The engagement of each member, kept as a decayed score.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_ENGAGEMENT_H
+#define COMMUNITY_ENGAGEMENT_H
+
+#include "datatype/timestamp.h"
+
+extern void score_open_engagement(int64 program, int64 member);
+extern bool score_lock_engagement(int64 program, int64 member);
+extern void score_add_engagement(int64 program, int64 member, double value,
+								 TimestampTz at);
+extern void score_add_engagements(int64 program, bool keep);
+
+#endif							/* COMMUNITY_ENGAGEMENT_H */
