@@ -42,6 +42,11 @@ ifneq ($(PROVE_TESTS),)
 TAP_TESTS = 1
 endif
 
+# Reference data that some tests read, where it lies beside the checkout.
+ifneq ($(wildcard ../shared),)
+export COMMUNITY_SHARED ?= $(abspath ../shared)
+endif
+
 EXTRA_CLEAN = $(DEPS) $(EXTENSION)--*.sql \
 	test/isolation/results test/isolation/output_iso \
 	test/isolation/regression.diffs test/isolation/regression.out

@@ -13,7 +13,10 @@ need() {
 	missing=
 	for p in "$@"; do
 		case $(dpkg-query -W -f '${Status}' "$p" 2>/dev/null) in
-			*' installed') ;;
+			*' installed') continue ;;
+		esac
+		case "$missing " in
+			*" $p "*) ;;
 			*) missing="$missing $p" ;;
 		esac
 	done
@@ -27,11 +30,11 @@ need() {
 	apt_install $missing || { apt_get update && apt_install $missing; } ||
 		die "cannot install:$missing"
 	# A package may have made and started a cluster; nobody asked for one.
-	for c in /etc/postgresql/*/*; do
-		[ -d "$c" ] || continue
-		case " $(echo "$had" | tr '\n' ' ') " in *" $c "*) continue ;; esac
-		pg_ctlcluster "$(basename "$(dirname "$c")")" "$(basename "$c")" \
-			stop >/dev/null 2>&1 || true
+	for cluster in /etc/postgresql/*/*; do
+		[ -d "$cluster" ] || continue
+		case " $(echo "$had" | tr '\n' ' ') " in *" $cluster "*) continue ;; esac
+		pg_ctlcluster "$(basename "${cluster%/*}")" "${cluster##*/}" stop \
+			>/dev/null 2>&1 || true
 	done
 }
 
@@ -50,8 +53,8 @@ apt_offers() {
 		grep -q '^ *Candidate: [^(]'
 }
 
-# complete PG_CONFIG: has it the server and its headers?
-complete() {
+# usable PG_CONFIG: has it the server and its headers?
+usable() {
 	[ -x "$("$1" --bindir 2>/dev/null)/postgres" ] &&
 		[ -f "$("$1" --includedir-server)/postgres.h" ]
 }
@@ -59,35 +62,40 @@ complete() {
 # major_of PG_CONFIG
 major_of() { "$1" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/'; }
 
-# debian_major: print the major that this Debian offers; nothing if none
+# debian_major: print the major that this Debian offers; 15 if unsure
 debian_major() {
 	for m in 15 17 18 16; do
 		! apt_offers "postgresql-server-dev-$m" || { echo "$m"; return; }
 	done
+	echo 15
 }
 
-# find_pg_config [MAJOR]: print the pg_config to build with; installs or
-# fetches a server when there is none.
+# locate_pg_config [MAJOR]: print the installed pg_config to build with, by
+# default the first in PATH; fail if there is none.
+locate_pg_config() {
+	found=$(command -v "${PG_CONFIG:-pg_config}") && usable "$found" &&
+		[ "${1:-$(major_of "$found")}" = "$(major_of "$found")" ] ||
+		found=/usr/lib/postgresql/${1:-$(debian_major)}/bin/pg_config
+	usable "$found" && echo "$found"
+}
+
+# packages_for [MAJOR]: print the packages to build and run with that major
+packages_for() {
+	command -v gcc >/dev/null && command -v make >/dev/null ||
+		echo gcc libc6-dev make
+	locate_pg_config "$@" >/dev/null && return
+	# A new system may not have heard yet of what it could install.
+	apt_offers postgresql-common || [ "$(id -u)" != 0 ] || apt_get update || true
+	major=${1:-$(debian_major)}
+	if [ "$major" = 15 ] || apt_offers "postgresql-server-dev-$major"; then
+		echo "postgresql-$major" "postgresql-server-dev-$major"
+	else
+		echo patchelf
+	fi
+}
+
+# find_pg_config [MAJOR]: the same as locate_pg_config, but fetches a major
+# that is not there.
 find_pg_config() {
-	want=${1:-}
-	c=$(command -v "${PG_CONFIG:-pg_config}" || true)
-	if [ -n "$c" ] && complete "$c"; then
-		[ "${want:-$(major_of "$c")}" != "$(major_of "$c")" ] ||
-			{ echo "$c"; return; }
-	fi
-	if [ -z "$want" ]; then
-		# A new system may not have heard yet of what it could install.
-		[ -n "$(debian_major)" ] || [ "$(id -u)" != 0 ] || apt_get update
-		want=$(debian_major)
-		: "${want:=15}"
-	fi
-	c=/usr/lib/postgresql/$want/bin/pg_config
-	if ! complete "$c"; then
-		if [ "$want" = 15 ] || apt_offers "postgresql-server-dev-$want"; then
-			need "postgresql-$want" "postgresql-server-dev-$want"
-		else
-			c=$("$root/script/getpg" "$want") || exit 1
-		fi
-	fi
-	echo "$c"
+	locate_pg_config "$@" || "$root/script/getpg" "${1:-$(debian_major)}"
 }

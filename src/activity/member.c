@@ -280,8 +280,8 @@ community_close_member(PG_FUNCTION_ARGS)
 	values[2] = PG_GETARG_DATUM(1);
 
 	core_enter(&scope);
-	/* the lock that record() takes: no event is half recorded meanwhile */
-	score_lock_engagement(program, member);
+	/* under the lock that record() takes too */
+	score_close_engagement(program, member);
 	core_run(&plan, values, NULL, false);
 	changed = SPI_processed == 1;
 	if (!changed && !activity_member_is_known(program, member, &closed))

@@ -36,22 +36,30 @@
 
 PG_FUNCTION_INFO_V1(community_record);
 
-/* The insert; %s is how the member is found. */
-#define INSERT_EVENT(found_by) \
+/*
+ * The insert.  The member id of the caller is taken at its word: the update
+ * that follows finds that there is no such member.
+ */
+#define INSERT_EVENT \
 	"INSERT INTO community.event (program_id, event_id, member_id, type," \
 	" source, key, amount, occurred_at, occurred_at_given, target_id," \
-	" engagement, payload)" \
-	" SELECT $1, community.next_id(), m.member_id, $3, $4, $5, $6, $7, $8," \
-	" $9, coalesce(t.weight + t.weight_per_unit * $6, 1)," \
-	" coalesce($10, '{}'::jsonb)" \
-	" FROM community.member AS m" \
-	" LEFT JOIN community.activity_type AS t" \
-	" ON t.program_id = $1 AND t.type = $3" \
-	" WHERE m.program_id = $1 AND " found_by " AND m.status = 'active'"
+	" engagement, payload) "
 
-#define KNOWN_TARGET \
-	" AND EXISTS (SELECT FROM community.member AS o" \
-	" WHERE o.program_id = $1 AND o.member_id = $9)"
+#define EVENT_VALUES(member) \
+	"$1, community.next_id(), " member ", $3, $4, $5, $6, $7, $8, $9," \
+	" coalesce((SELECT t.weight + t.weight_per_unit * $6" \
+	"  FROM community.activity_type AS t" \
+	"  WHERE t.program_id = $1 AND t.type = $3), 1)," \
+	" coalesce($10, '{}'::jsonb)"
+
+#define BY_ID		INSERT_EVENT "VALUES (" EVENT_VALUES("$2") ")"
+#define BY_ID_WITH_TARGET \
+	INSERT_EVENT "SELECT " EVENT_VALUES("$2") \
+	" FROM community.member AS o WHERE o.program_id = $1 AND o.member_id = $9"
+#define BY_EXTERNAL_ID \
+	INSERT_EVENT "SELECT " EVENT_VALUES("m.member_id") \
+	" FROM community.member AS m" \
+	" WHERE m.program_id = $1 AND m.external_id = $2"
 
 #define CLAIM_KEY \
 	" ON CONFLICT (program_id, source, key, revision) DO NOTHING" \
@@ -62,20 +70,17 @@ PG_FUNCTION_INFO_V1(community_record);
 	.argtypes = {INT8OID, member_type, TEXTOID, TEXTOID, TEXTOID, INT8OID, \
 		TIMESTAMPTZOID, BOOLOID, INT8OID, JSONBOID}
 
-/* by external id or not, with a target or not */
-static CorePlan insert_event[2][2] = {
-	{
-		{.sql = INSERT_EVENT("m.member_id = $2") CLAIM_KEY,
-		INSERT_ARGS(INT8OID)},
-		{.sql = INSERT_EVENT("m.member_id = $2") KNOWN_TARGET CLAIM_KEY,
-		INSERT_ARGS(INT8OID)}
-	},
-	{
-		{.sql = INSERT_EVENT("m.external_id = $2") CLAIM_KEY,
-		INSERT_ARGS(TEXTOID)},
-		{.sql = INSERT_EVENT("m.external_id = $2") KNOWN_TARGET CLAIM_KEY,
-		INSERT_ARGS(TEXTOID)}
-	}
+static CorePlan insert_by_id = {
+	.sql = BY_ID CLAIM_KEY,
+	INSERT_ARGS(INT8OID)
+};
+static CorePlan insert_with_target = {
+	.sql = BY_ID_WITH_TARGET CLAIM_KEY,
+	INSERT_ARGS(INT8OID)
+};
+static CorePlan insert_by_external_id = {
+	.sql = BY_EXTERNAL_ID CLAIM_KEY,
+	INSERT_ARGS(TEXTOID)
 };
 
 /* Refuse times that cannot be meant. */
@@ -114,10 +119,27 @@ activity_check_amount(int64 amount)
 						   (long long) PG_INT64_MAX)));
 }
 
+/* Say what is wrong with a member that could not be locked. */
+static void
+refuse_member_of_event(int64 program, int64 member)
+{
+	bool		closed;
+
+	if (!activity_member_is_known(program, member, &closed) || closed)
+		activity_refuse_member(program, member, closed);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("member %lld of program %lld has no row in \"community.engagement\"",
+					(long long) member, (long long) program),
+			 errhint("Run SELECT community.rebuild('engagement').")));
+}
+
 /*
  * Record an event and its engagement.  False when nothing was inserted,
- * because the key is known or because the member or target may not act; the
- * caller knows which question to ask next.  Inside core_enter().
+ * because the key is known or the external id or target is not; the caller
+ * knows which question to ask next.  Inside core_enter().
+ *
+ * With an external id there is no target: attached rows with one go as a set.
  */
 bool
 activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
@@ -142,7 +164,8 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
 		nulls[8] = 'n';
 	if (event->payload == (Datum) 0)
 		nulls[9] = 'n';
-	core_run(&insert_event[event->by_external_id ? 1 : 0][event->has_target ? 1 : 0],
+	core_run(event->by_external_id ? &insert_by_external_id :
+			 event->has_target ? &insert_with_target : &insert_by_id,
 			 values, nulls, false);
 	if (SPI_processed == 0)
 		return false;
@@ -154,9 +177,9 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
 	receipt->recorded_at = DatumGetTimestampTz(core_field(0, 4, &isnull));
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
-	if (engagement != 0)
-		score_add_engagement(event->program, receipt->member, engagement,
-							 event->occurred_at);
+	if (!score_add_engagement(event->program, receipt->member, engagement,
+							  event->occurred_at, false))
+		refuse_member_of_event(event->program, receipt->member);
 	return true;
 }
 
@@ -264,13 +287,14 @@ refuse_event(const ActivityEvent *event)
 {
 	bool		closed;
 
+	activity_refuse_unknown_program(event->program);
 	if (!activity_member_is_known(event->program, event->member, &closed) ||
 		closed)
 		activity_refuse_member(event->program, event->member, closed);
 	if (event->has_target &&
 		!activity_member_is_known(event->program, event->target, &closed))
 		activity_refuse_member(event->program, event->target, false);
-	/* member or key have changed under us; a new attempt will see how */
+	/* the key has changed hands under us; a new attempt will see how */
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("could not record event \"%s\" because of a concurrent change",

@@ -142,8 +142,9 @@ find_replay(const Request *request, const Standing *standing,
 		"  AND e.revision <= r.revision"
 		"  AND (e.event_id = r.corrects OR e.corrects = r.corrects)),"
 		" r.event_id, r.amount, r.occurred_at, r.recorded_at"
-		" FROM community.event AS r"
-		" WHERE r.program_id = $1 AND r.source = $2 AND r.request_key = $3",
+		" FROM community.reversal_key AS k JOIN community.event AS r"
+		" ON r.program_id = k.program_id AND r.event_id = k.event_id"
+		" WHERE k.program_id = $1 AND k.source = $2 AND k.request_key = $3",
 		.nargs = 3,
 		.argtypes = {INT8OID, TEXTOID, TEXTOID}
 	};
@@ -221,6 +222,28 @@ part_to_reverse(const Request *request, const Standing *standing)
 	return part;
 }
 
+/* Claim the request key for the reversal; false when it is taken. */
+static bool
+claim_request_key(const Request *request, int64 reversal)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.reversal_key (program_id, source,"
+		" request_key, event_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+		.nargs = 4,
+		.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8OID}
+	};
+	Datum		values[4];
+
+	if (request->request_key == (Datum) 0)
+		return true;
+	values[0] = Int64GetDatum(request->program);
+	values[1] = request->source;
+	values[2] = request->request_key;
+	values[3] = Int64GetDatum(reversal);
+	core_run(&plan, values, NULL, false);
+	return SPI_processed == 1;
+}
+
 /* Append the reversal; false when its revision or request key is taken. */
 static bool
 insert_reversal(const Request *request, const Standing *standing, int64 part,
@@ -229,18 +252,17 @@ insert_reversal(const Request *request, const Standing *standing, int64 part,
 	static CorePlan plan = {
 		.sql = "INSERT INTO community.event (program_id, event_id, member_id,"
 		" type, source, key, revision, kind, corrects, target_id, amount,"
-		" occurred_at, engagement, request_key, reason)"
+		" occurred_at, engagement, reason)"
 		" SELECT $1, community.next_id(), e.member_id, e.type, e.source,"
-		" e.key, $3, 'reverse', e.event_id, e.target_id, $4, $5, $6, $7, $8"
+		" e.key, $3, 'reverse', e.event_id, e.target_id, $4, $5, $6, $7"
 		" FROM community.event AS e WHERE e.program_id = $1 AND e.event_id = $2"
 		" ON CONFLICT DO NOTHING"
 		" RETURNING event_id, amount, occurred_at, recorded_at",
-		.nargs = 8,
+		.nargs = 7,
 		.argtypes = {INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID,
-		FLOAT8OID, TEXTOID, TEXTOID}
+		FLOAT8OID, TEXTOID}
 	};
-	Datum		values[8];
-	char		nulls[9] = "        ";
+	Datum		values[7];
 
 	values[0] = Int64GetDatum(request->program);
 	values[1] = Int64GetDatum(standing->event_id);
@@ -248,16 +270,13 @@ insert_reversal(const Request *request, const Standing *standing, int64 part,
 	values[3] = Int64GetDatum(-part);
 	values[4] = TimestampTzGetDatum(request->occurred_at);
 	values[5] = Float8GetDatum(-engagement);
-	values[6] = request->request_key;
-	values[7] = request->reason;
-	if (request->request_key == (Datum) 0)
-		nulls[6] = 'n';
-	core_run(&plan, values, nulls, false);
+	values[6] = request->reason;
+	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 		return false;
 	read_receipt(standing, 1, receipt);
 	receipt->replay = false;
-	return true;
+	return claim_request_key(request, receipt->event_id);
 }
 
 /* Do what is asked, once.  Inside core_enter(). */
@@ -269,7 +288,8 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 	double		engagement;
 
 	find_event(request, &standing);
-	if (!score_lock_engagement(request->program, standing.member))
+	if (!score_add_engagement(request->program, standing.member, 0,
+							  standing.occurred_at, true))
 		activity_refuse_member(request->program, standing.member, false);
 	if (find_replay(request, &standing, receipt))
 		return;
@@ -298,9 +318,8 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 				 errmsg("could not reverse event \"%s\" because of a concurrent change",
 						TextDatumGetCString(request->key)),
 				 errhint("Try again.")));
-	if (engagement != 0)
-		score_add_engagement(request->program, standing.member, -engagement,
-							 standing.occurred_at);
+	(void) score_add_engagement(request->program, standing.member,
+								-engagement, standing.occurred_at, true);
 }
 
 /*

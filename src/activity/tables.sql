@@ -90,19 +90,13 @@
 			type text NOT NULL,
 			source text NOT NULL DEFAULT 'api',
 			key text NOT NULL,
-			request_key text,
 			reason text,
 			actor text NOT NULL DEFAULT session_user,
 			payload jsonb NOT NULL DEFAULT '{}',
 			CONSTRAINT event_pkey PRIMARY KEY (program_id, event_id),
-			CONSTRAINT event_key_key UNIQUE (program_id, source, key, revision),
-			CONSTRAINT event_kind_check CHECK (kind IN ('record', 'adjust', 'reverse')),
-			CONSTRAINT event_corrects_check CHECK ((corrects IS NULL) = (kind = 'record')),
-			CONSTRAINT event_occurred_at_check CHECK (isfinite(occurred_at))
+			CONSTRAINT event_key_key UNIQUE (program_id, source, key, revision)
 		);
 		CREATE INDEX event_member_idx ON community.event (program_id, member_id, occurred_at);
-		CREATE UNIQUE INDEX event_request_key_key ON community.event (program_id, source, request_key)
-			WHERE request_key IS NOT NULL;
 		COMMENT ON TABLE community.event IS 'what happened, once; append-only: corrections are events too';
 		COMMENT ON COLUMN community.event.program_id IS 'the program';
 		COMMENT ON COLUMN community.event.event_id IS 'the event';
@@ -119,21 +113,35 @@
 		COMMENT ON COLUMN community.event.type IS 'type of event';
 		COMMENT ON COLUMN community.event.source IS 'where it came from: api, or an attached table';
 		COMMENT ON COLUMN community.event.key IS 'idempotency key, one request for ever within program and source';
-		COMMENT ON COLUMN community.event.request_key IS 'idempotency key of a reversal that was given one';
 		COMMENT ON COLUMN community.event.reason IS 'why it was reversed';
 		COMMENT ON COLUMN community.event.actor IS 'database role that recorded it';
 		COMMENT ON COLUMN community.event.payload IS 'whatever else the application wants to keep with it';
 	END IF;
-	IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'community.event'::regclass
-			AND t.tgname = 'event_append_only') THEN
-		CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE ON community.event
-			FOR EACH ROW EXECUTE FUNCTION community.guard_append_only();
+
+	IF to_regclass('community.reversal_key') IS NULL THEN
+		CREATE TABLE community.reversal_key (
+			program_id bigint NOT NULL,
+			source text NOT NULL,
+			request_key text NOT NULL,
+			event_id bigint NOT NULL,
+			CONSTRAINT reversal_key_pkey PRIMARY KEY (program_id, source, request_key)
+		);
+		COMMENT ON TABLE community.reversal_key IS 'idempotency keys of reversals, apart from event so that events need not pay for the index';
+		COMMENT ON COLUMN community.reversal_key.program_id IS 'the program';
+		COMMENT ON COLUMN community.reversal_key.source IS 'source of the event and its reversal';
+		COMMENT ON COLUMN community.reversal_key.request_key IS 'idempotency key given to reverse()';
+		COMMENT ON COLUMN community.reversal_key.event_id IS 'the reversal';
 	END IF;
-	IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'community.event'::regclass
-			AND t.tgname = 'event_no_truncate') THEN
-		CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON community.event
-			FOR EACH STATEMENT EXECUTE FUNCTION community.guard_append_only();
-	END IF;
+	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key')) AS r (relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = ('community.' || r.relation)::regclass
+				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_append_only()', thing.relation);
+		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_append_only()', thing.relation);
+	END LOOP;
 
 	IF to_regclass('community.attachment') IS NULL THEN
 		CREATE TABLE community.attachment (

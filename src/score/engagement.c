@@ -59,13 +59,47 @@ score_open_engagement(int64 program, int64 member)
 	core_run(&plan, values, NULL, false);
 }
 
-/* Lock a member; false when there is none. */
+
+/*
+ * Lock a member and add to its score.  False when there is no such member or
+ * when it is closed and new activity is not welcome.
+ */
 bool
-score_lock_engagement(int64 program, int64 member)
+score_add_engagement(int64 program, int64 member, double value,
+					 TimestampTz at, bool even_closed)
+{
+	static CorePlan add = {
+		.sql = "UPDATE community.engagement"
+		" SET score = community.decayed_add(score, $4, $5)"
+		" WHERE program_id = $1 AND member_id = $2 AND (NOT closed OR $3)",
+		.nargs = 5,
+		.argtypes = {INT8OID, INT8OID, BOOLOID, FLOAT8OID, TIMESTAMPTZOID}
+	};
+	static CorePlan lock = {
+		.sql = "SELECT true FROM community.engagement"
+		" WHERE program_id = $1 AND member_id = $2 AND (NOT closed OR $3)"
+		" FOR NO KEY UPDATE",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, BOOLOID}
+	};
+	Datum		values[5];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = BoolGetDatum(even_closed);
+	values[3] = Float8GetDatum(value);
+	values[4] = TimestampTzGetDatum(at);
+	core_run(value == 0 ? &lock : &add, values, NULL, false);
+	return SPI_processed == 1;
+}
+
+/* Note that a member is closed.  The caller has locked it. */
+void
+score_close_engagement(int64 program, int64 member)
 {
 	static CorePlan plan = {
-		.sql = "SELECT true FROM community.engagement"
-		" WHERE program_id = $1 AND member_id = $2 FOR NO KEY UPDATE",
+		.sql = "UPDATE community.engagement SET closed = true"
+		" WHERE program_id = $1 AND member_id = $2",
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
@@ -74,34 +108,6 @@ score_lock_engagement(int64 program, int64 member)
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(member);
 	core_run(&plan, values, NULL, false);
-	return SPI_processed == 1;
-}
-
-/* Add to the score of a member, which locks the member too. */
-void
-score_add_engagement(int64 program, int64 member, double value,
-					 TimestampTz at)
-{
-	static CorePlan plan = {
-		.sql = "UPDATE community.engagement"
-		" SET score = community.decayed_add(score, $3, $4)"
-		" WHERE program_id = $1 AND member_id = $2",
-		.nargs = 4,
-		.argtypes = {INT8OID, INT8OID, FLOAT8OID, TIMESTAMPTZOID}
-	};
-	Datum		values[4];
-
-	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(member);
-	values[2] = Float8GetDatum(value);
-	values[3] = TimestampTzGetDatum(at);
-	core_run(&plan, values, NULL, false);
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("member %lld of program %lld has no row in \"community.engagement\"",
-						(long long) member, (long long) program),
-				 errhint("Run SELECT community.rebuild('engagement').")));
 }
 
 /*
@@ -162,8 +168,8 @@ Datum
 community_rebuild(PG_FUNCTION_ARGS)
 {
 	static CorePlan open = {
-		.sql = "INSERT INTO community.engagement (program_id, member_id, score)"
-		" SELECT m.program_id, m.member_id,"
+		.sql = "INSERT INTO community.engagement (program_id, member_id, closed,"
+		" score) SELECT m.program_id, m.member_id, m.status = 'closed',"
 		" community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)"
 		" FROM community.member AS m JOIN community.program AS p"
 		" ON p.program_id = m.program_id WHERE m.program_id = $1"
@@ -178,8 +184,9 @@ community_rebuild(PG_FUNCTION_ARGS)
 		.argtypes = {INT8OID}
 	};
 	static CorePlan rebuild = {
-		.sql = "UPDATE community.engagement AS g SET score = s.score"
-		" FROM (SELECT m.member_id, coalesce(n.score,"
+		.sql = "UPDATE community.engagement AS g"
+		" SET score = s.score, closed = s.closed"
+		" FROM (SELECT m.member_id, m.status = 'closed' AS closed, coalesce(n.score,"
 		"   community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)) AS score"
 		"  FROM community.member AS m JOIN community.program AS p"
 		"   ON p.program_id = m.program_id"
@@ -194,7 +201,8 @@ community_rebuild(PG_FUNCTION_ARGS)
 		"   ON n.member_id = m.member_id"
 		"  WHERE m.program_id = $1) AS s"
 		" WHERE g.program_id = $1 AND g.member_id = s.member_id"
-		" AND (g.score IS NULL OR g.score::text <> s.score::text)",
+		" AND (g.score IS NULL OR g.closed <> s.closed"
+		" OR g.score::text <> s.score::text)",
 		.nargs = 1,
 		.argtypes = {INT8OID}
 	};

@@ -11,9 +11,9 @@
 #include "datatype/timestamp.h"
 
 extern void score_open_engagement(int64 program, int64 member);
-extern bool score_lock_engagement(int64 program, int64 member);
-extern void score_add_engagement(int64 program, int64 member, double value,
-								 TimestampTz at);
+extern bool score_add_engagement(int64 program, int64 member, double value,
+								 TimestampTz at, bool even_closed);
+extern void score_close_engagement(int64 program, int64 member);
 extern void score_add_engagements(int64 program, bool keep);
 
 #endif							/* COMMUNITY_ENGAGEMENT_H */

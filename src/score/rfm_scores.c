@@ -123,8 +123,8 @@ score_check_select(SelectStmt *stmt)
 }
 
 /*
- * Check that a text is one SELECT, VALUES, TABLE or WITH ... SELECT, and give
- * it without what may follow the statement.
+ * Check that a text, which parses, is one SELECT, VALUES, TABLE or WITH ...
+ * SELECT, and give it without what may follow the statement.
  */
 static char *
 score_single_select(const char *query)
@@ -147,28 +147,18 @@ score_single_select(const char *query)
 	return pstrdup(query + raw->stmt_location);
 }
 
-/*
- * Analyse the query by itself: it must have four columns that can be cast, and
- * it must not use the parameters of our statement.
- */
+/* There must be four columns that can be cast. */
 static void
-score_check_columns(const char *query)
+score_check_columns(TupleDesc tupdesc)
 {
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
-	CachedPlanSource *source;
-	TupleDesc	tupdesc;
+	int			count = tupdesc == NULL ? 0 : tupdesc->natts;
 	int			i;
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s",
-			 SPI_result_code_string(SPI_result));
-	source = linitial(SPI_plan_get_plan_sources(plan));
-	tupdesc = source->resultDesc;
-	if (tupdesc == NULL || tupdesc->natts != SCORE_RFM_INPUTS)
+	if (count != SCORE_RFM_INPUTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("query of rfm_scores must have %d columns, not %d",
-						SCORE_RFM_INPUTS, tupdesc ? tupdesc->natts : 0),
+						SCORE_RFM_INPUTS, count),
 				 errdetail("They are member, last_at, frequency and monetary, by position.")));
 	for (i = 0; i < SCORE_RFM_INPUTS; i++)
 	{
@@ -183,7 +173,27 @@ score_check_columns(const char *query)
 							format_type_be(type),
 							format_type_be(score_rfm_input_types[i]))));
 	}
+}
+
+/*
+ * Analyse the query by itself, so that complaints point into it and it cannot
+ * use the parameters of our statement.  Gives the text to put into that.
+ */
+static char *
+score_check_query(const char *query)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+	CachedPlanSource *source;
+	char	   *result;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s",
+			 SPI_result_code_string(SPI_result));
+	result = score_single_select(query);
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	score_check_columns(source->resultDesc);
 	SPI_freeplan(plan);
+	return result;
 }
 
 /*
@@ -545,8 +555,7 @@ score_read_request(ScoreRfmRequest *request, FunctionCallInfo fcinfo)
 			score_numeric_cuts(PG_GETARG_ARRAYTYPE_P(5), "monetary_cuts",
 							   request->cells);
 	}
-	request->query =
-		score_single_select(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	request->query = text_to_cstring(PG_GETARG_TEXT_PP(0));
 }
 
 /* An empty tuplestore as the result of the call. */
@@ -590,7 +599,7 @@ community_rfm_scores(PG_FUNCTION_ARGS)
 	store = score_begin_result(fcinfo, &tupdesc);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	score_check_columns(request.query);
+	request.query = score_check_query(request.query);
 	score_rfm_run(&request, store, tupdesc);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
