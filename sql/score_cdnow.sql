@@ -44,12 +44,13 @@ FROM generate_series(1, 5) AS score
 		ON s.frequency_score = score
 	LEFT JOIN calibration USING (member)
 GROUP BY score ORDER BY score;
--- the same whatever the order of the rows; ntile moves 1011 customers
+-- the same whatever the order of the rows; ntile moves about a
+-- thousand customers, depending on the sort
 SELECT count(*) AS moved
 FROM rfm_scores('SELECT member, last_at, x + 1, monetary FROM calibration ORDER BY member', '1997-10-01') AS a
 JOIN rfm_scores('SELECT member, last_at, x + 1, monetary FROM calibration ORDER BY member DESC', '1997-10-01') AS b
 	USING (member) WHERE a.cell <> b.cell;
-SELECT count(*) AS moved_by_ntile
+SELECT count(*) > 500 AS ntile_moves_many
 FROM (SELECT member, ntile(5) OVER (ORDER BY x) AS n FROM (SELECT * FROM calibration ORDER BY member) AS t) AS a
 JOIN (SELECT member, ntile(5) OVER (ORDER BY x) AS n FROM (SELECT * FROM calibration ORDER BY member DESC) AS t) AS b
 	USING (member) WHERE a.n <> b.n;

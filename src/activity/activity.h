@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "utils/tuplestore.h"
 
+#include "core/compat.h"
 #include "core/core.h"
 
 #define ACTIVITY_SOURCE_API		"api"
@@ -51,9 +52,8 @@ extern void activity_refuse_unknown_program(int64 program);
 /* member.c */
 extern bool activity_member_is_known(int64 program, int64 member,
 									 bool *closed);
-extern pg_attribute_noreturn() void activity_refuse_member(int64 program,
-														   int64 member,
-														   bool closed);
+pg_noreturn extern void activity_refuse_member(int64 program, int64 member,
+											   bool closed);
 extern bool activity_find_external(int64 program, Datum external_id,
 								   int64 *member);
 extern int64 activity_enroll(int64 program, bool has_member, int64 member,
@@ -62,6 +62,12 @@ extern int64 activity_enroll(int64 program, bool has_member, int64 member,
 
 /* money.c */
 extern Datum community_minor_units(PG_FUNCTION_ARGS);
+
+/* event_insert.c */
+extern bool activity_can_insert_directly(const ActivityEvent *event);
+extern bool activity_insert_directly(const ActivityEvent *event,
+									 ActivityReceipt *receipt,
+									 double *engagement);
 
 /* record.c */
 extern void activity_check_time(TimestampTz occurred_at);

@@ -146,7 +146,7 @@ contains_name(List *names, const char *name)
 
 	foreach(cell, names)
 		if (strcmp(lfirst(cell), name) == 0)
-			return true;
+		return true;
 	return false;
 }
 
@@ -174,7 +174,7 @@ index_covers(Oid index_id, List *columns, bool primary_only, List **found)
 	covers = names != NIL;
 	foreach(cell, names)
 		covers = covers && is_not_null(index->indrelid, lfirst(cell)) &&
-			(columns == NIL || contains_name(columns, lfirst(cell)));
+		(columns == NIL || contains_name(columns, lfirst(cell)));
 	ReleaseSysCache(tuple);
 	*found = names;
 	return covers;
@@ -200,20 +200,20 @@ static List *
 resolve_key(Relation relation, text *argument)
 {
 	List	   *columns = argument == NULL ? NIL :
-		split_columns(relation, argument);
+	split_columns(relation, argument);
 	List	   *found = NIL;
 	ListCell   *cell;
 
 	foreach(cell, columns)
 		if (get_attnum(RelationGetRelid(relation), lfirst(cell)) <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("column \"%s\" of table \"%s\" does not exist",
-							(char *) lfirst(cell),
-							RelationGetRelationName(relation))));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist",
+						(char *) lfirst(cell),
+						RelationGetRelationName(relation))));
 	foreach(cell, RelationGetIndexList(relation))
 		if (index_covers(lfirst_oid(cell), columns, columns == NIL, &found))
-			return columns == NIL ? found : columns;
+		return columns == NIL ? found : columns;
 	if (columns == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -234,10 +234,12 @@ resolve_key(Relation relation, text *argument)
 static char *
 optional_expression(FunctionCallInfo fcinfo, int arg, Relation relation)
 {
+	char	   *argument;
+
 	if (PG_ARGISNULL(arg))
 		return NULL;
-	return activity_column_or_expression(relation,
-										 text_to_cstring(PG_GETARG_TEXT_PP(arg)));
+	argument = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	return activity_column_or_expression(relation, argument);
 }
 
 static void

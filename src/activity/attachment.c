@@ -35,7 +35,9 @@
 char *
 activity_qualified_name(Relation relation)
 {
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+	char	   *schema = get_namespace_name(RelationGetNamespace(relation));
+
+	return quote_qualified_identifier(schema,
 									  RelationGetRelationName(relation));
 }
 
@@ -169,11 +171,11 @@ activity_check_attached_relation(const Attachment *attachment,
 
 	foreach(cell, attachment->key_columns)
 		if (get_attnum(RelationGetRelid(relation), lfirst(cell)) <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("column \"%s\" of table \"%s\" does not exist",
-							(char *) lfirst(cell),
-							RelationGetRelationName(relation))));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist",
+						(char *) lfirst(cell),
+						RelationGetRelationName(relation))));
 	(void) activity_member_expression(relation, "r",
 									  without_cast(attachment->member),
 									  "member", &kind);
@@ -221,6 +223,7 @@ key_expression(const Attachment *attachment, Relation relation)
 	{
 		char	   *name = (char *) lfirst(cell);
 		AttrNumber	number = get_attnum(RelationGetRelid(relation), name);
+		Oid			type;
 
 		if (number <= 0)
 			ereport(ERROR,
@@ -231,7 +234,8 @@ key_expression(const Attachment *attachment, Relation relation)
 							 (long long) attachment->id)));
 		if (parts.len > 0)
 			appendStringInfoString(&parts, ", ");
-		if (getBaseType(get_atttype(RelationGetRelid(relation), number)) == TIMESTAMPTZOID)
+		type = getBaseType(get_atttype(RelationGetRelid(relation), number));
+		if (type == TIMESTAMPTZOID)
 			appendStringInfo(&parts, "(r.%s AT TIME ZONE 'UTC')::text",
 							 quote_identifier(name));
 		else
@@ -348,27 +352,45 @@ activity_row_query(const Attachment *attachment, RowQuery which,
 
 /* ----- sets of rows ----- */
 
+/*
+ * A set of rows with those columns.  The descriptor is made once a session
+ * and kept in *desc.
+ */
 ActivityRows *
-activity_begin_rows(void)
+activity_begin_set(TupleDesc *desc, const ActivityColumn *columns, int count)
 {
 	ActivityRows *rows = palloc0_object(ActivityRows);
 
-	rows->desc = CreateTemplateTupleDesc(ROW_COLUMNS);
-	TupleDescInitEntry(rows->desc, ROW_KEY, "key", TEXTOID, -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_LIVE, "live", BOOLOID, -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_MEMBER, "member_id", INT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_EXTERNAL_ID, "external_id", TEXTOID,
-					   -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_AMOUNT, "amount", INT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_AMOUNT_DECIMAL, "amount_decimal",
-					   NUMERICOID, -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_OCCURRED_AT, "occurred_at",
-					   TIMESTAMPTZOID, -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_TARGET, "target_id", INT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, ROW_TARGET_EXTERNAL_ID,
-					   "target_external_id", TEXTOID, -1, 0);
+	if (*desc == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+		TupleDesc	made = CreateTemplateTupleDesc(count);
+		int			i;
+
+		for (i = 0; i < count; i++)
+			TupleDescInitEntry(made, i + 1, columns[i].name, columns[i].type,
+							   -1, 0);
+		*desc = made;
+		MemoryContextSwitchTo(old);
+	}
+	rows->desc = *desc;
 	rows->store = tuplestore_begin_heap(false, false, work_mem);
 	return rows;
+}
+
+/* A set for the row queries. */
+ActivityRows *
+activity_begin_rows(void)
+{
+	static const ActivityColumn columns[ROW_COLUMNS] = {
+		{"key", TEXTOID}, {"live", BOOLOID}, {"member_id", INT8OID},
+		{"external_id", TEXTOID}, {"amount", INT8OID},
+		{"amount_decimal", NUMERICOID}, {"occurred_at", TIMESTAMPTZOID},
+		{"target_id", INT8OID}, {"target_external_id", TEXTOID}
+	};
+	static TupleDesc desc = NULL;
+
+	return activity_begin_set(&desc, columns, ROW_COLUMNS);
 }
 
 /* A receiver that fills the set; the set must outlive the query. */
@@ -387,8 +409,9 @@ activity_rows_receiver(ActivityRows *rows)
 void
 activity_register_rows(const char *name, ActivityRows *rows)
 {
-	EphemeralNamedRelation relation = palloc0_object(EphemeralNamedRelationData);
+	EphemeralNamedRelation relation;
 
+	relation = palloc0_object(EphemeralNamedRelationData);
 	rows->count = tuplestore_tuple_count(rows->store);
 	relation->md.name = pstrdup(name);
 	relation->md.reliddesc = InvalidOid;
@@ -404,6 +427,5 @@ void
 activity_end_rows(ActivityRows *rows)
 {
 	tuplestore_end(rows->store);
-	FreeTupleDesc(rows->desc);
 	pfree(rows);
 }

@@ -63,7 +63,13 @@ typedef struct ActivityRows
 	int64		count;
 } ActivityRows;
 
-/* columns of ActivityRows */
+typedef struct ActivityColumn
+{
+	const char *name;
+	Oid			type;
+} ActivityColumn;
+
+/* columns of the set that row queries give */
 enum
 {
 	ROW_KEY = 1,
@@ -80,7 +86,7 @@ enum
 
 /* expression.c */
 extern char *activity_parse_expression(Relation relation, const char *alias,
-									   const char *text, const char *what,
+									   const char *source, const char *what,
 									   Oid *type);
 extern char *activity_column_or_expression(Relation relation,
 										   const char *text);
@@ -105,6 +111,9 @@ extern void activity_check_attached_relation(const Attachment *attachment,
 											 Relation relation);
 extern char *activity_row_query(const Attachment *attachment, RowQuery which,
 								Relation relation);
+extern ActivityRows *activity_begin_set(TupleDesc *desc,
+										const ActivityColumn *columns,
+										int count);
 extern ActivityRows *activity_begin_rows(void);
 extern DestReceiver *activity_rows_receiver(ActivityRows *rows);
 extern void activity_register_rows(const char *name, ActivityRows *rows);

@@ -115,13 +115,13 @@ write_statements(Statements *statements, const Attachment *attachment,
 	Relation	relation = table_open(attachment->relation, AccessShareLock);
 	char	   *table = activity_qualified_name(relation);
 	char	   *begin = resumed ?
-		psprintf("%s > %s", key_row(attachment),
-				 key_parameter(attachment, relation, 1)) :
-		"$1::text[] IS NULL";
+	psprintf("%s > %s", key_row(attachment),
+			 key_parameter(attachment, relation, 1)) :
+	"$1::text[] IS NULL";
 	char	   *end = bounded ?
-		psprintf("%s <= %s", key_row(attachment),
-				 key_parameter(attachment, relation, 2)) :
-		"$2::text[] IS NULL";
+	psprintf("%s <= %s", key_row(attachment),
+			 key_parameter(attachment, relation, 2)) :
+	"$2::text[] IS NULL";
 
 	statements->count = psprintf("SELECT count(*) FROM %s AS r", table);
 	statements->batch_end =
@@ -194,9 +194,10 @@ find_batch_end(const Attachment *attachment, const ActivityJob *job,
 		elog(ERROR, "could not execute \"%s\"", statements.batch_end);
 	if (SPI_processed > 0)
 	{
+		Datum		found = core_field(0, 1, &isnull);
 		MemoryContext old = MemoryContextSwitchTo(caller);
 
-		end = PointerGetDatum(DatumGetArrayTypePCopy(core_field(0, 1, &isnull)));
+		end = PointerGetDatum(DatumGetArrayTypePCopy(found));
 		MemoryContextSwitchTo(old);
 	}
 	close_evaluation(level);

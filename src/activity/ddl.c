@@ -74,10 +74,10 @@ changed_tables(void)
 	for (i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
-		Oid			relation = DatumGetObjectId(core_field((int) i, 1, &isnull));
+		Datum		relation = core_field((int) i, 1, &isnull);
 		MemoryContext old = MemoryContextSwitchTo(caller);
 
-		result = lappend_oid(result, relation);
+		result = lappend_oid(result, DatumGetObjectId(relation));
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
@@ -208,7 +208,7 @@ adopt_partition(Oid relid, bool may_have_rows)
 														ShareRowExclusiveLock))
 				if (activity_install_triggers(id->program, id->id,
 											  lfirst_oid(part)))
-					adopted = true;
+				adopted = true;
 			if (adopted && may_have_rows)
 				ereport(NOTICE,
 						(errmsg("rows that table \"%s\" brings along are not recorded yet",
@@ -222,14 +222,15 @@ adopt_partition(Oid relid, bool may_have_rows)
 Datum
 community_on_table_changed(PG_FUNCTION_ARGS)
 {
+	EventTriggerData *data;
 	ListCell   *cell;
 	bool		altered;
 
 	check_event_trigger(fcinfo, "on_table_changed");
 	if (!core_is_installed() || !OidIsValid(activity_trigger_function()))
 		PG_RETURN_NULL();
-	altered = strcmp(GetCommandTagName(((EventTriggerData *) fcinfo->context)->tag),
-					 "ALTER TABLE") == 0;
+	data = (EventTriggerData *) fcinfo->context;
+	altered = strcmp(GetCommandTagName(data->tag), "ALTER TABLE") == 0;
 	foreach(cell, changed_tables())
 	{
 		Oid			relid = lfirst_oid(cell);

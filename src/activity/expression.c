@@ -35,7 +35,7 @@
 typedef struct ParseContext
 {
 	const char *what;			/* which argument */
-	const char *text;
+	const char *source;			/* its text */
 	Relation	relation;
 } ParseContext;
 
@@ -44,7 +44,7 @@ parse_error_context(void *arg)
 {
 	ParseContext *context = (ParseContext *) arg;
 
-	errcontext("expression \"%s\" for %s of table \"%s\"", context->text,
+	errcontext("expression \"%s\" for %s of table \"%s\"", context->source,
 			   context->what, RelationGetRelationName(context->relation));
 }
 
@@ -52,7 +52,7 @@ parse_error_context(void *arg)
 static Node *
 parse_bare(const ParseContext *context)
 {
-	List	   *trees = raw_parser(context->text, RAW_PARSE_PLPGSQL_EXPR);
+	List	   *trees = raw_parser(context->source, RAW_PARSE_PLPGSQL_EXPR);
 	SelectStmt *select = NULL;
 	ResTarget  *target = NULL;
 
@@ -71,7 +71,7 @@ parse_bare(const ParseContext *context)
 	if (target == NULL || target->name != NULL || target->indirection != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("\"%s\" is not a single expression", context->text)));
+				 errmsg("\"%s\" is not a single expression", context->source)));
 	return target->val;
 }
 
@@ -99,13 +99,14 @@ refuse_odd_columns(Node *expression, const ParseContext *context)
  */
 char *
 activity_parse_expression(Relation relation, const char *alias,
-						  const char *text, const char *what, Oid *type)
+						  const char *source, const char *what, Oid *type)
 {
-	ParseContext context = {what, text, relation};
+	ParseContext context = {what, source, relation};
 	ErrorContextCallback callback;
 	ParseState *state = make_parsestate(NULL);
 	ParseNamespaceItem *item;
 	Node	   *expression;
+	List	   *names;
 	char	   *result;
 	int			level;
 
@@ -130,9 +131,8 @@ activity_parse_expression(Relation relation, const char *alias,
 	*type = getBaseType(exprType(expression));
 
 	level = core_pin_search_path();
-	result = deparse_expression(expression,
-								deparse_context_for("r", RelationGetRelid(relation)),
-								true, true);
+	names = deparse_context_for("r", RelationGetRelid(relation));
+	result = deparse_expression(expression, names, true, true);
 	AtEOXact_GUC(true, level);
 	free_parsestate(state);
 	error_context_stack = callback.previous;

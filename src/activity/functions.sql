@@ -9,17 +9,17 @@ CREATE FUNCTION community.create_program(
 RETURNS pg_catalog.int8
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_create_program';
-COMMENT ON FUNCTION community.create_program(pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.int4) IS
+COMMENT ON FUNCTION community.create_program IS
 'creates a program, a community of its own, and gives its id; the first call installs the tables';
-REVOKE ALL ON FUNCTION community.create_program(pg_catalog.text, pg_catalog.text, pg_catalog.interval, pg_catalog.int4) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.create_program FROM PUBLIC;
 
 CREATE FUNCTION community.current_program()
 RETURNS pg_catalog.int8
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'community_current_program';
-COMMENT ON FUNCTION community.current_program() IS
+COMMENT ON FUNCTION community.current_program IS
 'id of the program that the setting community.program names, or of the only program there is';
-REVOKE ALL ON FUNCTION community.current_program() FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.current_program FROM PUBLIC;
 
 CREATE FUNCTION community.enroll(
 	member pg_catalog.int8 DEFAULT NULL,
@@ -32,9 +32,9 @@ CREATE FUNCTION community.enroll(
 RETURNS pg_catalog.int8
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_enroll';
-COMMENT ON FUNCTION community.enroll(pg_catalog.int8, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.jsonb, pg_catalog.int8) IS
+COMMENT ON FUNCTION community.enroll IS
 'enrolls a member, by id or external_id, and gives the id; idempotent';
-REVOKE ALL ON FUNCTION community.enroll(pg_catalog.int8, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.jsonb, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.enroll FROM PUBLIC;
 
 CREATE FUNCTION community.member_id(
 	external_id pg_catalog.text,
@@ -42,9 +42,9 @@ CREATE FUNCTION community.member_id(
 RETURNS pg_catalog.int8
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'community_member_id';
-COMMENT ON FUNCTION community.member_id(pg_catalog.text, pg_catalog.int8) IS
+COMMENT ON FUNCTION community.member_id IS
 'id of the member with that external_id, null when there is none';
-REVOKE ALL ON FUNCTION community.member_id(pg_catalog.text, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.member_id FROM PUBLIC;
 
 CREATE FUNCTION community.close_member(
 	member pg_catalog.int8,
@@ -53,9 +53,9 @@ CREATE FUNCTION community.close_member(
 RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_close_member';
-COMMENT ON FUNCTION community.close_member(pg_catalog.int8, pg_catalog.text, pg_catalog.int8) IS
+COMMENT ON FUNCTION community.close_member IS
 'closes a member: nothing new is recorded, what is recorded can still be reversed; false when it was closed already';
-REVOKE ALL ON FUNCTION community.close_member(pg_catalog.int8, pg_catalog.text, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.close_member FROM PUBLIC;
 
 CREATE TYPE community.receipt AS (
 	event_id pg_catalog.int8,
@@ -86,9 +86,9 @@ CREATE FUNCTION community.record(
 RETURNS community.receipt
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_record';
-COMMENT ON FUNCTION community.record(pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.timestamptz, pg_catalog.int8, pg_catalog.jsonb, pg_catalog.text, pg_catalog.int8) IS
+COMMENT ON FUNCTION community.record IS
 'records an event once: the same key with the same input gives the first receipt again, with other input an error';
-REVOKE ALL ON FUNCTION community.record(pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.timestamptz, pg_catalog.int8, pg_catalog.jsonb, pg_catalog.text, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.record FROM PUBLIC;
 
 CREATE FUNCTION community.reverse(
 	key pg_catalog.text,
@@ -101,9 +101,9 @@ CREATE FUNCTION community.reverse(
 RETURNS community.receipt
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_reverse';
-COMMENT ON FUNCTION community.reverse(pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.int8) IS
+COMMENT ON FUNCTION community.reverse IS
 'takes back the event with that key, whole or the amount given; a request_key makes a partial reversal safe to retry';
-REVOKE ALL ON FUNCTION community.reverse(pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.reverse FROM PUBLIC;
 
 CREATE FUNCTION community.minor_units(
 	money pg_catalog.numeric,
@@ -111,21 +111,21 @@ CREATE FUNCTION community.minor_units(
 RETURNS pg_catalog.int8
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'community_minor_units';
-COMMENT ON FUNCTION community.minor_units(pg_catalog.numeric, pg_catalog.int4) IS
+COMMENT ON FUNCTION community.minor_units IS
 'money as a whole number of its smallest unit, 29.33 with scale 2 as 2933; an error where that would need rounding';
 
 CREATE FUNCTION community.guard_append_only()
 RETURNS pg_catalog.trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_guard_append_only';
-COMMENT ON FUNCTION community.guard_append_only() IS
+COMMENT ON FUNCTION community.guard_append_only IS
 'trigger: refuses update, delete and truncate';
 
 CREATE FUNCTION community.attached()
 RETURNS pg_catalog.trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_attached';
-COMMENT ON FUNCTION community.attached() IS
+COMMENT ON FUNCTION community.attached IS
 'trigger on attached tables: makes the events agree with the rows';
 
 CREATE FUNCTION community.attach(
@@ -143,9 +143,9 @@ CREATE FUNCTION community.attach(
 RETURNS pg_catalog.int8
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_attach';
-COMMENT ON FUNCTION community.attach(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.int8) IS
+COMMENT ON FUNCTION community.attach IS
 'attaches a table of the application: each of its rows becomes an event, and follows the row; idempotent';
-REVOKE ALL ON FUNCTION community.attach(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.attach FROM PUBLIC;
 
 CREATE FUNCTION community.detach(
 	relation pg_catalog.regclass,
@@ -154,9 +154,9 @@ CREATE FUNCTION community.detach(
 RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_detach';
-COMMENT ON FUNCTION community.detach(pg_catalog.regclass, pg_catalog.text, pg_catalog.int8) IS
+COMMENT ON FUNCTION community.detach IS
 'detaches a table; what it has recorded stays; false when it was not attached';
-REVOKE ALL ON FUNCTION community.detach(pg_catalog.regclass, pg_catalog.text, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.detach FROM PUBLIC;
 
 CREATE PROCEDURE community.backfill(
 	relation pg_catalog.regclass,
@@ -165,31 +165,31 @@ CREATE PROCEDURE community.backfill(
 	program pg_catalog.int8 DEFAULT community.current_program())
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'community_backfill';
-COMMENT ON PROCEDURE community.backfill(pg_catalog.regclass, pg_catalog.text, pg_catalog.int4, pg_catalog.int8) IS
+COMMENT ON PROCEDURE community.backfill IS
 'records the rows an attached table has, in batches that commit; resumes where it was interrupted, and counts nothing twice';
-REVOKE ALL ON PROCEDURE community.backfill(pg_catalog.regclass, pg_catalog.text, pg_catalog.int4, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE community.backfill FROM PUBLIC;
 
 CREATE PROCEDURE community.process_inbox(
 	batch_size pg_catalog.int4 DEFAULT 10000,
 	program pg_catalog.int8 DEFAULT community.current_program())
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'community_process_inbox';
-COMMENT ON PROCEDURE community.process_inbox(pg_catalog.int4, pg_catalog.int8) IS
+COMMENT ON PROCEDURE community.process_inbox IS
 'records the rows of the inbox as record() would, set by set; the setting community.inbox_on_fault says what becomes of rows that record() would refuse';
-REVOKE ALL ON PROCEDURE community.process_inbox(pg_catalog.int4, pg_catalog.int8) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE community.process_inbox FROM PUBLIC;
 
 CREATE FUNCTION community.on_table_changed()
 RETURNS pg_catalog.event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_on_table_changed';
-COMMENT ON FUNCTION community.on_table_changed() IS
+COMMENT ON FUNCTION community.on_table_changed IS
 'event trigger: gives new partitions of attached tables their triggers, and refuses changes that an attachment cannot live with';
 
 CREATE FUNCTION community.on_table_dropped()
 RETURNS pg_catalog.event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_on_table_dropped';
-COMMENT ON FUNCTION community.on_table_dropped() IS
+COMMENT ON FUNCTION community.on_table_dropped IS
 'event trigger: closes attachments of dropped tables';
 
 CREATE EVENT TRIGGER community_table_changed ON ddl_command_end

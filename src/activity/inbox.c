@@ -54,11 +54,7 @@ enum
 	INBOX_COLUMNS = INBOX_RECEIVED_AT
 };
 
-static const struct
-{
-	const char *name;
-	Oid			type;
-}			columns[INBOX_COLUMNS] = {
+static const ActivityColumn batch_columns[INBOX_COLUMNS] = {
 	{"inbox_id", INT8OID}, {"member_id", INT8OID}, {"external_id", TEXTOID},
 	{"type", TEXTOID}, {"key", TEXTOID}, {"amount", INT8OID},
 	{"occurred_at", TIMESTAMPTZOID}, {"target_id", INT8OID},
@@ -120,7 +116,7 @@ static CorePlan record_clear = {
 	" FROM (" CLEAR_ROWS " ORDER BY b.inbox_id) AS c"
 	" LEFT JOIN community.activity_type AS t"
 	"  ON t.program_id = $1 AND t.type = c.type"
-	" ON CONFLICT (program_id, source, key, revision) DO NOTHING"
+	" ON CONFLICT (program_id, key, source, revision) DO NOTHING"
 	" RETURNING event_id, member_id, engagement, occurred_at, source, key)"
 	" SELECT r.*, b.inbox_id FROM recorded AS r"
 	" JOIN (SELECT source, key, min(inbox_id) AS inbox_id FROM batch"
@@ -139,32 +135,22 @@ static CorePlan find_rest = {
 static ActivityRows *
 begin_batch(void)
 {
-	ActivityRows *rows = palloc0_object(ActivityRows);
-	int			i;
+	static TupleDesc desc = NULL;
 
-	rows->desc = CreateTemplateTupleDesc(INBOX_COLUMNS);
-	for (i = 0; i < INBOX_COLUMNS; i++)
-		TupleDescInitEntry(rows->desc, i + 1, columns[i].name,
-						   columns[i].type, -1, 0);
-	rows->store = tuplestore_begin_heap(false, false, work_mem);
-	return rows;
+	return activity_begin_set(&desc, batch_columns, INBOX_COLUMNS);
 }
 
 static ActivityRows *
 begin_recorded(void)
 {
-	ActivityRows *rows = palloc0_object(ActivityRows);
+	static const ActivityColumn columns[] = {
+		{"event_id", INT8OID}, {"member_id", INT8OID},
+		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID},
+		{"source", TEXTOID}, {"key", TEXTOID}, {"inbox_id", INT8OID}
+	};
+	static TupleDesc desc = NULL;
 
-	rows->desc = CreateTemplateTupleDesc(7);
-	TupleDescInitEntry(rows->desc, 1, "event_id", INT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, 2, "member_id", INT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, 3, "engagement", FLOAT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, 4, "at", TIMESTAMPTZOID, -1, 0);
-	TupleDescInitEntry(rows->desc, 5, "source", TEXTOID, -1, 0);
-	TupleDescInitEntry(rows->desc, 6, "key", TEXTOID, -1, 0);
-	TupleDescInitEntry(rows->desc, 7, "inbox_id", INT8OID, -1, 0);
-	rows->store = tuplestore_begin_heap(false, false, work_mem);
-	return rows;
+	return activity_begin_set(&desc, columns, lengthof(columns));
 }
 
 static void
@@ -265,7 +251,7 @@ divert_row(int64 program, TupleTableSlot *slot, const ErrorData *error)
 	Datum		values[14];
 	char		nulls[15] = "              ";
 	char	   *reason = error->detail == NULL ? error->message :
-		psprintf("%s (%s)", error->message, error->detail);
+	psprintf("%s (%s)", error->message, error->detail);
 	bool		isnull;
 	int			i;
 

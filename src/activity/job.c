@@ -34,8 +34,8 @@ activity_begin_job(FunctionCallInfo fcinfo, int64 program, const char *name,
 				   const char *object)
 {
 	bool		atomic = fcinfo->context == NULL ||
-		!IsA(fcinfo->context, CallContext) ||
-		castNode(CallContext, fcinfo->context)->atomic;
+	!IsA(fcinfo->context, CallContext) ||
+	castNode(CallContext, fcinfo->context)->atomic;
 	MemoryContext context = AllocSetContextCreate(PortalContext,
 												  "community job",
 												  ALLOCSET_SMALL_SIZES);
@@ -209,7 +209,7 @@ activity_tell_progress(const ActivityJob *job, bool last)
 	static int64 told_job = 0;
 	static int	told_tenths = 0;
 	int			tenths = job->total <= 0 ? 10 :
-		(int) Min(10, (double) job->done / job->total * 10);
+	(int) Min(10, (double) job->done / job->total * 10);
 
 	if (told_job != job->id)
 		told_tenths = 0;

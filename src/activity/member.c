@@ -143,7 +143,7 @@ check_same_member(const FoundMember *found, bool has_member, int64 member,
 				  Datum external_id)
 {
 	char	   *given = external_id == (Datum) 0 ? NULL :
-		TextDatumGetCString(external_id);
+	TextDatumGetCString(external_id);
 
 	if (has_member && found->member != member)
 		ereport(ERROR,
@@ -202,7 +202,10 @@ activity_enroll(int64 program, bool has_member, int64 member,
 	}
 }
 
-/* enroll(member, sponsor, code, joined_at, external_id, attributes, program) */
+/*
+ * enroll(member, sponsor, code, joined_at, external_id, attributes, program)
+ * -> bigint
+ */
 Datum
 community_enroll(PG_FUNCTION_ARGS)
 {
@@ -256,7 +259,7 @@ community_member_id(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(member);
 }
 
-/* close_member(member, reason, program) -> boolean, false when it was closed */
+/* close_member(member, reason, program) -> boolean, false if closed already */
 Datum
 community_close_member(PG_FUNCTION_ARGS)
 {

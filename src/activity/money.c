@@ -18,6 +18,13 @@
 
 PG_FUNCTION_INFO_V1(community_minor_units);
 
+static char *
+money_text(Numeric money)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out,
+											   NumericGetDatum(money)));
+}
+
 /*
  * minor_units(money, scale) -> bigint: 29.33 with scale 2 is 2933.  Money
  * with more decimals than that is an error: nothing is rounded.
@@ -41,8 +48,7 @@ community_minor_units(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("amount must be a finite number, not %s",
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															NumericGetDatum(money))))));
+						money_text(money))));
 	for (i = 0; i < scale; i++)
 		factor *= 10;
 	scaled = DirectFunctionCall2(numeric_mul, NumericGetDatum(money),
@@ -52,9 +58,7 @@ community_minor_units(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("amount %s has more than %d decimals",
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															NumericGetDatum(money))),
-						scale),
+						money_text(money), scale),
 				 errhint("Round it in the expression, or create the program with a larger amount_scale.")));
 	return DirectFunctionCall1(numeric_int8, whole);
 }

@@ -3,10 +3,9 @@
  * record.c
  *	  record(): one event, once.
  *
- * Two statements a call: the insert that claims the key and finds the member
- * active in the same breath, and the update that adds engagement under the
- * member's lock.  Only when the insert inserts nothing do we look why: the
- * key is known (a replay, or an error), or the member may not act.
+ * Two statements a call: the insert that claims the key, and the update that
+ * locks the member, finds it active and adds engagement in one breath.  Only
+ * when one of them comes back empty do we look why.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,7 +61,7 @@ PG_FUNCTION_INFO_V1(community_record);
 	" WHERE m.program_id = $1 AND m.external_id = $2"
 
 #define CLAIM_KEY \
-	" ON CONFLICT (program_id, source, key, revision) DO NOTHING" \
+	" ON CONFLICT (program_id, key, source, revision) DO NOTHING" \
 	" RETURNING event_id, member_id, engagement, recorded_at"
 
 #define INSERT_ARGS(member_type) \
@@ -87,9 +86,8 @@ static CorePlan insert_by_external_id = {
 void
 activity_check_time(TimestampTz occurred_at)
 {
-	TimestampTz earliest = ((TimestampTz)
-							(date2j(EARLIEST_YEAR, 1, 1) - POSTGRES_EPOCH_JDATE)) *
-		USECS_PER_DAY;
+	int			first_day = date2j(EARLIEST_YEAR, 1, 1) - POSTGRES_EPOCH_JDATE;
+	TimestampTz earliest = first_day * USECS_PER_DAY;
 
 	if (TIMESTAMP_NOT_FINITE(occurred_at))
 		ereport(ERROR,
@@ -134,20 +132,14 @@ refuse_member_of_event(int64 program, int64 member)
 			 errhint("Run SELECT community.rebuild('engagement').")));
 }
 
-/*
- * Record an event and its engagement.  False when nothing was inserted,
- * because the key is known or the external id or target is not; the caller
- * knows which question to ask next.  Inside core_enter().
- *
- * With an external id there is no target: attached rows with one go as a set.
- */
-bool
-activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
+/* Insert the event by SQL; false when nothing was inserted. */
+static bool
+insert_by_sql(const ActivityEvent *event, ActivityReceipt *receipt,
+			  double *engagement)
 {
 	Datum		values[10];
 	char		nulls[11] = "          ";
 	bool		isnull;
-	double		engagement;
 
 	values[0] = Int64GetDatum(event->program);
 	values[1] = event->by_external_id ? event->external_id :
@@ -169,12 +161,30 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
 			 values, nulls, false);
 	if (SPI_processed == 0)
 		return false;
-
 	receipt->event_id = core_int64(0, 1);
-	receipt->replay = false;
 	receipt->member = core_int64(0, 2);
-	engagement = DatumGetFloat8(core_field(0, 3, &isnull));
+	*engagement = DatumGetFloat8(core_field(0, 3, &isnull));
 	receipt->recorded_at = DatumGetTimestampTz(core_field(0, 4, &isnull));
+	return true;
+}
+
+/*
+ * Record an event and its engagement.  False when nothing was inserted,
+ * because the key is known or the external id or target is not; the caller
+ * knows which question to ask next.  Inside core_enter().
+ *
+ * With an external id there is no target: attached rows with one go as a set.
+ */
+bool
+activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
+{
+	double		engagement;
+
+	if (!(activity_can_insert_directly(event) ?
+		  activity_insert_directly(event, receipt, &engagement) :
+		  insert_by_sql(event, receipt, &engagement)))
+		return false;
+	receipt->replay = false;
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
 	if (!score_add_engagement(event->program, receipt->member, engagement,
@@ -204,6 +214,17 @@ describe_input(int64 member, const char *type, int64 amount, bool has_time,
 	if (strcmp(payload, "{}") != 0)
 		appendStringInfo(&line, ", payload %s", payload);
 	return line.data;
+}
+
+static char *
+payload_text(const ActivityEvent *event)
+{
+	Jsonb	   *payload;
+
+	if (event->payload == (Datum) 0)
+		return "{}";
+	payload = DatumGetJsonbP(event->payload);
+	return JsonbToCString(NULL, &payload->root, VARSIZE(payload));
 }
 
 /*
@@ -273,10 +294,7 @@ find_replay(const ActivityEvent *event, ActivityReceipt *receipt)
 					   describe_input(event->member, type, event->amount,
 									  event->occurred_at_given,
 									  event->occurred_at, event->has_target,
-									  event->target,
-									  event->payload == (Datum) 0 ? "{}" :
-									  JsonbToCString(NULL, &DatumGetJsonbP(event->payload)->root,
-													 VARSIZE_ANY_EXHDR(DatumGetPointer(event->payload))))),
+									  event->target, payload_text(event))),
 			 errhint("A key names one request for ever; give a new request a new key.")));
 	return false;				/* keep compiler quiet */
 }

@@ -76,7 +76,7 @@ typedef struct Work
 	" LEFT JOIN community.member AS o ON o.program_id = " PROGRAM \
 	" AND o." column " = " name
 #define ID_TARGET			FIND_TARGET("member_id", "i.target_id")
-#define EXTERNAL_TARGET		FIND_TARGET("external_id", "i.target_external_id")
+#define TEXT_TARGET			FIND_TARGET("external_id", "i.target_external_id")
 #define NO_TARGET \
 	" CROSS JOIN (SELECT NULL::bigint AS member_id) AS o"
 
@@ -261,15 +261,13 @@ refuse_members(const Work *work)
 static ActivityRows *
 begin_recorded(void)
 {
-	ActivityRows *rows = palloc0_object(ActivityRows);
+	static const ActivityColumn columns[] = {
+		{"event_id", INT8OID}, {"member_id", INT8OID},
+		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID}
+	};
+	static TupleDesc desc = NULL;
 
-	rows->desc = CreateTemplateTupleDesc(4);
-	TupleDescInitEntry(rows->desc, 1, "event_id", INT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, 2, "member_id", INT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, 3, "engagement", FLOAT8OID, -1, 0);
-	TupleDescInitEntry(rows->desc, 4, "at", TIMESTAMPTZOID, -1, 0);
-	rows->store = tuplestore_begin_heap(false, false, work_mem);
-	return rows;
+	return activity_begin_set(&desc, columns, lengthof(columns));
 }
 
 /* Run an insert and add the engagement of what it returns. */
@@ -306,7 +304,7 @@ insert_events(const Work *work, CorePlan *plan)
 	find_target FIND_RULE \
 	" WHERE m.status = 'active' AND (o.member_id IS NOT NULL" \
 	" OR (i.target_id IS NULL AND i.target_external_id IS NULL))" \
-	" ON CONFLICT (program_id, source, key, revision) DO NOTHING" \
+	" ON CONFLICT (program_id, key, source, revision) DO NOTHING" \
 	" RETURNING event_id, member_id, engagement, occurred_at"
 
 /* by member: id or external id; by target: none, id or external id */
@@ -314,12 +312,12 @@ static CorePlan insert_fresh[2][3] = {
 	{
 		{.sql = INSERT_FRESH(MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
 		{.sql = INSERT_FRESH(MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
-		{.sql = INSERT_FRESH(MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+		{.sql = INSERT_FRESH(MEMBER_OF_ROW, TEXT_TARGET), WORK_ARGS}
 	},
 	{
 		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
 		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
-		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, TEXT_TARGET), WORK_ARGS}
 	}
 };
 
@@ -382,38 +380,28 @@ static CorePlan find_actions[2][3] = {
 	{
 		{.sql = ACTIONS(MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
 		{.sql = ACTIONS(MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
-		{.sql = ACTIONS(MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+		{.sql = ACTIONS(MEMBER_OF_ROW, TEXT_TARGET), WORK_ARGS}
 	},
 	{
 		{.sql = ACTIONS(EXTERNAL_MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
 		{.sql = ACTIONS(EXTERNAL_MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
-		{.sql = ACTIONS(EXTERNAL_MEMBER_OF_ROW, EXTERNAL_TARGET), WORK_ARGS}
+		{.sql = ACTIONS(EXTERNAL_MEMBER_OF_ROW, TEXT_TARGET), WORK_ARGS}
 	}
 };
 
 static ActivityRows *
 begin_actions(void)
 {
-	static const struct
-	{
-		const char *name;
-		Oid			type;
-	}			columns[] = {
+	static const ActivityColumn columns[] = {
 		{"key", TEXTOID}, {"kind", TEXTOID}, {"member_id", INT8OID},
 		{"revision", INT4OID}, {"corrects", INT8OID}, {"target_id", INT8OID},
 		{"amount", INT8OID}, {"engagement", FLOAT8OID},
 		{"occurred_at", TIMESTAMPTZOID}, {"given", BOOLOID},
 		{"refused", BOOLOID}
 	};
-	ActivityRows *rows = palloc0_object(ActivityRows);
-	int			i;
+	static TupleDesc desc = NULL;
 
-	rows->desc = CreateTemplateTupleDesc(lengthof(columns));
-	for (i = 0; i < lengthof(columns); i++)
-		TupleDescInitEntry(rows->desc, i + 1, columns[i].name,
-						   columns[i].type, -1, 0);
-	rows->store = tuplestore_begin_heap(false, false, work_mem);
-	return rows;
+	return activity_begin_set(&desc, columns, lengthof(columns));
 }
 
 /* Append what is planned; gives how much of it was. */
@@ -452,7 +440,7 @@ reconcile(const Work *work)
 {
 	const Attachment *attachment = work->attachment;
 	CorePlan   *plan = &find_actions[attachment->member_external ? 1 : 0]
-		[target_variant(attachment)];
+	[target_variant(attachment)];
 	bool		done;
 
 	do
@@ -572,7 +560,7 @@ activity_apply_rows(Attachment *attachment, ActivityRows *rows, bool fresh)
 	if (fresh)
 	{
 		CorePlan   *plan = &insert_fresh[attachment->member_external ? 1 : 0]
-			[target_variant(attachment)];
+		[target_variant(attachment)];
 
 		if (insert_events(&work, plan) == rows->count)
 			return;

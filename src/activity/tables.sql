@@ -62,8 +62,10 @@
 			revenue boolean NOT NULL DEFAULT true,
 			CONSTRAINT activity_type_pkey PRIMARY KEY (program_id, type),
 			CONSTRAINT activity_type_type_check CHECK (type <> ''),
-			CONSTRAINT activity_type_weight_check CHECK (weight > '-Infinity' AND weight < 'Infinity'),
-			CONSTRAINT activity_type_weight_per_unit_check CHECK (weight_per_unit > '-Infinity' AND weight_per_unit < 'Infinity')
+			CONSTRAINT activity_type_weight_check
+				CHECK (weight > '-Infinity' AND weight < 'Infinity'),
+			CONSTRAINT activity_type_weight_per_unit_check
+				CHECK (weight_per_unit > '-Infinity' AND weight_per_unit < 'Infinity')
 		);
 		COMMENT ON TABLE community.activity_type IS 'how much engagement an event of a type brings; a type without a row counts 1 and its amount is revenue';
 		COMMENT ON COLUMN community.activity_type.program_id IS 'the program';
@@ -94,7 +96,7 @@
 			actor text NOT NULL DEFAULT session_user,
 			payload jsonb NOT NULL DEFAULT '{}',
 			CONSTRAINT event_pkey PRIMARY KEY (program_id, event_id),
-			CONSTRAINT event_key_key UNIQUE (program_id, source, key, revision)
+			CONSTRAINT event_key_key UNIQUE (program_id, key, source, revision)
 		);
 		CREATE INDEX event_member_idx ON community.event (program_id, member_id, occurred_at);
 		COMMENT ON TABLE community.event IS 'what happened, once; append-only: corrections are events too';
@@ -171,7 +173,8 @@
 			CONSTRAINT attachment_target_kind_check CHECK (target_kind IN ('id', 'external')),
 			CONSTRAINT attachment_amount_kind_check CHECK (amount_kind IN ('none', 'minor', 'decimal'))
 		);
-		CREATE UNIQUE INDEX attachment_relation_key ON community.attachment (program_id, relation, type)
+		CREATE UNIQUE INDEX attachment_relation_key
+			ON community.attachment (program_id, relation, type)
 			WHERE detached_at IS NULL;
 		CREATE UNIQUE INDEX attachment_source_key ON community.attachment (program_id, source)
 			WHERE detached_at IS NULL;
@@ -241,7 +244,8 @@
 				THEN 'interrupted' ELSE j.status END AS status,
 			j.done, j.total,
 			CASE WHEN j.total > 0 THEN round(100.0 * j.done / j.total, 1) END AS percent,
-			round((j.done / nullif(extract(epoch FROM j.updated_at - j.started_at), 0))::numeric) AS rows_per_second,
+			round(j.done / nullif(extract(epoch FROM j.updated_at - j.started_at), 0))
+				AS rows_per_second,
 			j.process_id, j.started_at, j.updated_at, j.finished_at
 		FROM community.job_run AS j;
 		COMMENT ON VIEW community.job IS 'progress of long work';

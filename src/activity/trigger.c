@@ -132,15 +132,13 @@ kept_row_query(Attachment *attachment, RowQuery which, Relation relation)
 	return plan;
 }
 
-/* Run the row query as the present user. */
+/* Run the row query as the present user, with everything pinned. */
 static void
 fetch_rows(Attachment *attachment, TriggerData *data, RowQuery which,
 		   ActivityRows *rows)
 {
 	DestReceiver *dest = activity_rows_receiver(rows);
-	int			level = core_pin_search_path();
 
-	core_pin_evaluation(attachment->time_zone);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_register_trigger_data(data) != SPI_OK_TD_REGISTER)
@@ -156,7 +154,6 @@ fetch_rows(Attachment *attachment, TriggerData *data, RowQuery which,
 		core_run_into(kept_row_query(attachment, which, data->tg_relation),
 					  NULL, NULL, true, dest);
 	SPI_finish();
-	AtEOXact_GUC(true, level);
 	dest->rDestroy(dest);
 }
 
@@ -193,6 +190,7 @@ community_attached(PG_FUNCTION_ARGS)
 	ActivityRows *rows;
 	RowQuery	which;
 	CoreScope	scope;
+	int			level;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
@@ -211,6 +209,9 @@ community_attached(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	}
 
+	/* one settings level for both halves: each change of the path costs */
+	level = core_pin_search_path();
+	core_pin_evaluation(attachment->time_zone);
 	rows = activity_begin_rows();
 	fetch_rows(attachment, data, which, rows);
 	if (tuplestore_tuple_count(rows->store) > 0)
@@ -220,5 +221,6 @@ community_attached(PG_FUNCTION_ARGS)
 		core_leave(&scope);
 	}
 	activity_end_rows(rows);
+	AtEOXact_GUC(true, level);
 	return PointerGetDatum(NULL);
 }

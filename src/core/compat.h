@@ -54,6 +54,44 @@
 #define COMMUNITY_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* 18 spells it as C11 does, and wants it first */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* 16 tells summarizing indexes apart from others */
+#if PG_VERSION_NUM >= 160000
+#define CoreUpdateIndexes TU_UpdateIndexes
+#define core_updates_indexes(indexes) ((indexes) != TU_None)
+#define core_only_summarizing(indexes) ((indexes) == TU_Summarizing)
+#define core_insert_index_tuples(result, slot, estate, update, conflict, \
+								 arbiters, summarizing) \
+	ExecInsertIndexTuples(result, slot, estate, update, (conflict) != NULL, \
+						  conflict, arbiters, summarizing)
+#else
+#define CoreUpdateIndexes bool
+#define core_updates_indexes(indexes) (indexes)
+#define core_only_summarizing(indexes) false
+#define core_insert_index_tuples(result, slot, estate, update, conflict, \
+								 arbiters, summarizing) \
+	ExecInsertIndexTuples(result, slot, estate, update, (conflict) != NULL, \
+						  conflict, arbiters)
+#endif
+
+/* 18 excludes a tuple from the check, and counts index searches */
+#if PG_VERSION_NUM >= 180000
+#define core_check_index_constraints(result, slot, estate, tid, arbiters) \
+	ExecCheckIndexConstraints(result, slot, estate, tid, \
+							  &(ItemPointerData) {{0, 0}, 0}, arbiters)
+#define core_index_beginscan(relation, index, snapshot, nkeys) \
+	index_beginscan(relation, index, snapshot, NULL, nkeys, 0)
+#else
+#define core_check_index_constraints(result, slot, estate, tid, arbiters) \
+	ExecCheckIndexConstraints(result, slot, estate, tid, arbiters)
+#define core_index_beginscan(relation, index, snapshot, nkeys) \
+	index_beginscan(relation, index, snapshot, nkeys, 0)
+#endif
+
 /* 16 folded the ownership checks into one function */
 #if PG_VERSION_NUM >= 160000
 #define core_is_owner(relation) \

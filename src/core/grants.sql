@@ -24,9 +24,9 @@ BEGIN
 	EXECUTE format('GRANT INSERT ON community.inbox TO %s', role);
 END
 $grant_application$;
-COMMENT ON FUNCTION community.grant_application(pg_catalog.regrole) IS
+COMMENT ON FUNCTION community.grant_application IS
 'lets a role call what an application calls and load the inbox; it sees no table';
-REVOKE ALL ON FUNCTION community.grant_application(pg_catalog.regrole) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.grant_application FROM PUBLIC;
 
 CREATE FUNCTION community.grant_analyst(role pg_catalog.regrole)
 RETURNS void
@@ -49,9 +49,9 @@ BEGIN
 		' community.super_user, community.job_run, community.job TO %s', role);
 END
 $grant_analyst$;
-COMMENT ON FUNCTION community.grant_analyst(pg_catalog.regrole) IS
+COMMENT ON FUNCTION community.grant_analyst IS
 'lets a role read members, events and scores';
-REVOKE ALL ON FUNCTION community.grant_analyst(pg_catalog.regrole) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.grant_analyst FROM PUBLIC;
 
 CREATE FUNCTION community.grant_auditor(role pg_catalog.regrole)
 RETURNS void
@@ -71,6 +71,6 @@ BEGIN
 	END LOOP;
 END
 $grant_auditor$;
-COMMENT ON FUNCTION community.grant_auditor(pg_catalog.regrole) IS
+COMMENT ON FUNCTION community.grant_auditor IS
 'lets a role read every table and view, and change nothing';
-REVOKE ALL ON FUNCTION community.grant_auditor(pg_catalog.regrole) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.grant_auditor FROM PUBLIC;

@@ -62,6 +62,6 @@
 	RETURN format('tables of version %s are in place', present);
 END
 $install_tables$;
-COMMENT ON FUNCTION community.install_tables(pg_catalog.regrole) IS
+COMMENT ON FUNCTION community.install_tables IS
 'creates the tables, repairs or migrates them, and gives them to owner (by default the caller); idempotent';
-REVOKE ALL ON FUNCTION community.install_tables(pg_catalog.regrole) FROM PUBLIC;
+REVOKE ALL ON FUNCTION community.install_tables FROM PUBLIC;

@@ -33,7 +33,6 @@ extern int32 score_interval_seconds(const Interval *half_life);
 extern char *score_half_life_text(int32 half_life_seconds);
 
 /* Complain that two half-lives met; verb is what was attempted. */
-extern void score_mixed_half_lives(const char *verb, int32 a, int32 b)
-			pg_attribute_noreturn();
+extern void score_mixed_half_lives(const char *verb, int32 a, int32 b);
 
 #endif							/* COMMUNITY_SCORE_DECAYED_H */

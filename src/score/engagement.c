@@ -18,6 +18,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "core/table.h"
 #include "score/decayed.h"
 #include "score/engagement.h"
 
@@ -60,6 +61,52 @@ score_open_engagement(int64 program, int64 member)
 }
 
 
+/* columns of the table */
+enum
+{
+	ENGAGEMENT_PROGRAM, ENGAGEMENT_MEMBER, ENGAGEMENT_CLOSED,
+	ENGAGEMENT_SCORE, ENGAGEMENT_COLUMNS
+};
+
+static const char *const engagement_columns[ENGAGEMENT_COLUMNS] = {
+	"program_id", "member_id", "closed", "score"
+};
+
+static CoreTable engagement_table = {
+	.name = "engagement",
+	.index = "engagement_pkey",
+	.use = CORE_TABLE_UPDATE,
+	.ncolumns = ENGAGEMENT_COLUMNS,
+	.columns = engagement_columns,
+	.nkeys = 2,
+	.keys = {ENGAGEMENT_PROGRAM + 1, ENGAGEMENT_MEMBER + 1}
+};
+
+typedef struct Addition
+{
+	double		value;
+	TimestampTz at;
+	bool		even_closed;
+	Decayed		result;
+} Addition;
+
+/* What score_add_engagement() does to a row. */
+static bool
+add_to_row(Datum *values, bool *nulls, void *arg)
+{
+	Addition   *addition = (Addition *) arg;
+	Decayed    *score = DatumGetDecayedP(values[ENGAGEMENT_SCORE]);
+	Decayed		term;
+
+	if (DatumGetBool(values[ENGAGEMENT_CLOSED]) && !addition->even_closed)
+		return false;
+	score_decayed_make(&term, addition->value, addition->at,
+					   score_decayed_half_life(score));
+	score_decayed_add(&addition->result, score, &term);
+	values[ENGAGEMENT_SCORE] = DecayedPGetDatum(&addition->result);
+	return true;
+}
+
 /*
  * Lock a member and add to its score.  False when there is no such member or
  * when it is closed and new activity is not welcome.
@@ -89,6 +136,13 @@ score_add_engagement(int64 program, int64 member, double value,
 	values[2] = BoolGetDatum(even_closed);
 	values[3] = Float8GetDatum(value);
 	values[4] = TimestampTzGetDatum(at);
+	if (value != 0 && core_table_is_usable(&engagement_table))
+	{
+		Addition	addition = {value, at, even_closed};
+
+		return core_table_update(&engagement_table, values, add_to_row,
+								 &addition);
+	}
 	core_run(value == 0 ? &lock : &add, values, NULL, false);
 	return SPI_processed == 1;
 }

@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * event_insert.c
+ *	  The insert of record() without the executor.
+ *
+ * Does what the statements in record.c do, and gives way to them whenever one
+ * of the tables is not as installed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "activity/activity.h"
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/table.h"
+
+/* columns of event */
+enum
+{
+	EVENT_PROGRAM, EVENT_ID, EVENT_MEMBER, EVENT_AMOUNT, EVENT_OCCURRED_AT,
+	EVENT_RECORDED_AT, EVENT_ENGAGEMENT, EVENT_TARGET, EVENT_CORRECTS,
+	EVENT_REVISION, EVENT_OCCURRED_AT_GIVEN, EVENT_KIND, EVENT_TYPE,
+	EVENT_SOURCE, EVENT_KEY, EVENT_REASON, EVENT_ACTOR, EVENT_PAYLOAD,
+	EVENT_COLUMNS
+};
+
+static const char *const event_columns[EVENT_COLUMNS] = {
+	"program_id", "event_id", "member_id", "amount", "occurred_at",
+	"recorded_at", "engagement", "target_id", "corrects", "revision",
+	"occurred_at_given", "kind", "type", "source", "key", "reason", "actor",
+	"payload"
+};
+
+static CoreTable event_table = {
+	.name = "event",
+	.index = "event_key_key",
+	.use = CORE_TABLE_INSERT,
+	.ncolumns = EVENT_COLUMNS,
+	.columns = event_columns,
+	.nkeys = 4,
+	.keys = {EVENT_PROGRAM + 1, EVENT_KEY + 1, EVENT_SOURCE + 1,
+	EVENT_REVISION + 1}
+};
+
+/* columns of activity_type */
+enum
+{
+	TYPE_PROGRAM, TYPE_TYPE, TYPE_WEIGHT, TYPE_WEIGHT_PER_UNIT, TYPE_REVENUE,
+	TYPE_COLUMNS
+};
+
+static const char *const type_columns[TYPE_COLUMNS] = {
+	"program_id", "type", "weight", "weight_per_unit", "revenue"
+};
+
+static CoreTable type_table = {
+	.name = "activity_type",
+	.index = "activity_type_pkey",
+	.use = CORE_TABLE_READ,
+	.ncolumns = TYPE_COLUMNS,
+	.columns = type_columns,
+	.nkeys = 2,
+	.keys = {TYPE_PROGRAM + 1, TYPE_TYPE + 1}
+};
+
+/* columns of member */
+enum
+{
+	MEMBER_PROGRAM, MEMBER_MEMBER, MEMBER_STATUS, MEMBER_JOINED_AT,
+	MEMBER_ENROLLED_AT, MEMBER_CLOSED_AT, MEMBER_CLOSE_REASON,
+	MEMBER_EXTERNAL_ID, MEMBER_ATTRIBUTES, MEMBER_COLUMNS
+};
+
+static const char *const member_columns[MEMBER_COLUMNS] = {
+	"program_id", "member_id", "status", "joined_at", "enrolled_at",
+	"closed_at", "close_reason", "external_id", "attributes"
+};
+
+static CoreTable member_table = {
+	.name = "member",
+	.index = "member_pkey",
+	.use = CORE_TABLE_READ,
+	.ncolumns = MEMBER_COLUMNS,
+	.columns = member_columns,
+	.nkeys = 2,
+	.keys = {MEMBER_PROGRAM + 1, MEMBER_MEMBER + 1}
+};
+
+static CoreTable member_by_external_id = {
+	.name = "member",
+	.index = "member_external_id_key",
+	.use = CORE_TABLE_READ,
+	.ncolumns = MEMBER_COLUMNS,
+	.columns = member_columns,
+	.nkeys = 2,
+	.keys = {MEMBER_PROGRAM + 1, MEMBER_EXTERNAL_ID + 1}
+};
+
+/* Are all tables that the insert of this event touches as installed? */
+bool
+activity_can_insert_directly(const ActivityEvent *event)
+{
+	return core_table_is_usable(&event_table) &&
+		core_table_is_usable(&type_table) &&
+		(!event->has_target || core_table_is_usable(&member_table)) &&
+		(!event->by_external_id ||
+		 core_table_is_usable(&member_by_external_id));
+}
+
+/* Engagement that an event of that type and amount brings. */
+static double
+weigh(const ActivityEvent *event)
+{
+	Datum		keys[2];
+	Datum		values[TYPE_COLUMNS];
+	bool		nulls[TYPE_COLUMNS];
+
+	keys[0] = Int64GetDatum(event->program);
+	keys[1] = event->type;
+	if (!core_table_fetch(&type_table, keys, values, nulls))
+		return 1;
+	return DatumGetFloat8(values[TYPE_WEIGHT]) +
+		DatumGetFloat8(values[TYPE_WEIGHT_PER_UNIT]) * (double) event->amount;
+}
+
+/* The member that the event names; false when there is none. */
+static bool
+resolve_member(const ActivityEvent *event, int64 *member)
+{
+	Datum		keys[2];
+	Datum		values[MEMBER_COLUMNS];
+	bool		nulls[MEMBER_COLUMNS];
+
+	*member = event->member;
+	if (!event->by_external_id)
+		return true;
+	keys[0] = Int64GetDatum(event->program);
+	keys[1] = event->external_id;
+	if (!core_table_fetch(&member_by_external_id, keys, values, nulls))
+		return false;
+	*member = DatumGetInt64(values[MEMBER_MEMBER]);
+	return true;
+}
+
+static bool
+target_exists(const ActivityEvent *event)
+{
+	Datum		keys[2];
+	Datum		values[MEMBER_COLUMNS];
+	bool		nulls[MEMBER_COLUMNS];
+
+	if (!event->has_target)
+		return true;
+	keys[0] = Int64GetDatum(event->program);
+	keys[1] = Int64GetDatum(event->target);
+	return core_table_fetch(&member_table, keys, values, nulls);
+}
+
+/* The payload of an event without one, made once a session. */
+static Datum
+empty_object(void)
+{
+	static Jsonb *object = NULL;
+
+	if (object == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+													CStringGetDatum("{}")));
+		MemoryContextSwitchTo(old);
+	}
+	return JsonbPGetDatum(object);
+}
+
+/* Insert the event; false as in activity_record_event(). */
+bool
+activity_insert_directly(const ActivityEvent *event, ActivityReceipt *receipt,
+						 double *engagement)
+{
+	Datum		values[EVENT_COLUMNS] = {0};
+	bool		nulls[EVENT_COLUMNS] = {false};
+
+	if (!resolve_member(event, &receipt->member) || !target_exists(event))
+		return false;
+	*engagement = weigh(event);
+	receipt->event_id = core_next_id();
+	receipt->recorded_at = GetCurrentTimestamp();
+
+	values[EVENT_PROGRAM] = Int64GetDatum(event->program);
+	values[EVENT_ID] = Int64GetDatum(receipt->event_id);
+	values[EVENT_MEMBER] = Int64GetDatum(receipt->member);
+	values[EVENT_AMOUNT] = Int64GetDatum(event->amount);
+	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(event->occurred_at);
+	values[EVENT_RECORDED_AT] = TimestampTzGetDatum(receipt->recorded_at);
+	values[EVENT_ENGAGEMENT] = Float8GetDatum(*engagement);
+	values[EVENT_TARGET] = Int64GetDatum(event->target);
+	nulls[EVENT_TARGET] = !event->has_target;
+	nulls[EVENT_CORRECTS] = true;
+	values[EVENT_REVISION] = Int32GetDatum(0);
+	values[EVENT_OCCURRED_AT_GIVEN] = BoolGetDatum(event->occurred_at_given);
+	values[EVENT_KIND] = CStringGetTextDatum("record");
+	values[EVENT_TYPE] = event->type;
+	values[EVENT_SOURCE] = event->source;
+	values[EVENT_KEY] = event->key;
+	nulls[EVENT_REASON] = true;
+	values[EVENT_ACTOR] =
+		CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
+	values[EVENT_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
+		empty_object();
+	return core_table_insert(&event_table, values, nulls);
+}

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * table.h
+ *	  Rows of our own tables without the executor.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_TABLE_H
+#define COMMUNITY_TABLE_H
+
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+
+#define CORE_MAX_KEYS		4
+
+/* What a table must offer beyond plain reading. */
+typedef enum CoreTableUse
+{
+	CORE_TABLE_READ,
+	CORE_TABLE_INSERT,
+	CORE_TABLE_UPDATE
+} CoreTableUse;
+
+/*
+ * A table as install_tables() makes it, with the unique index through which
+ * rows are found.  Declare it static; the cached part is kept right by
+ * invalidation.
+ */
+typedef struct CoreTable
+{
+	const char *name;
+	const char *index;
+	CoreTableUse use;
+	int			ncolumns;
+	const char *const *columns;
+	int			nkeys;
+	int			keys[CORE_MAX_KEYS];	/* attribute numbers */
+
+	/* cached */
+	bool		valid;
+	bool		usable;
+	Oid			table_id;
+	Oid			index_id;
+	struct CoreTable *next;
+} CoreTable;
+
+extern bool core_table_is_usable(CoreTable *table);
+extern bool core_table_fetch(CoreTable *table, Datum *keys, Datum *values,
+							 bool *nulls);
+extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls);
+extern bool core_table_update(CoreTable *table, Datum *keys,
+							  bool (*change) (Datum *values, bool *nulls,
+											  void *arg),
+							  void *arg);
+
+#endif							/* COMMUNITY_TABLE_H */

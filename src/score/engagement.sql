@@ -1,0 +1,84 @@
+
+-- ------------------------------------------------- engagement of members
+
+CREATE FUNCTION community.rebuild(
+	what pg_catalog.text,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS pg_catalog.int8
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_rebuild';
+COMMENT ON FUNCTION community.rebuild IS
+'computes derived state anew from the events, what is ''engagement''; gives the number of rows it changed';
+REVOKE ALL ON FUNCTION community.rebuild FROM PUBLIC;
+
+CREATE FUNCTION community.super_users(
+	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS TABLE (
+	member pg_catalog.int8,
+	external_id pg_catalog.text,
+	rank pg_catalog.int8,
+	percentile pg_catalog.numeric,
+	engagement pg_catalog.float8,
+	rfm pg_catalog.int4,
+	last_at pg_catalog.timestamptz,
+	frequency pg_catalog.int8,
+	revenue pg_catalog.numeric,
+	revenue_share pg_catalog.numeric)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10000
+SET search_path = pg_catalog, pg_temp
+AS $super_users$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	WITH transaction AS (
+		-- an event with its corrections, as it stood at that time
+		SELECT min(e.member_id) AS member_id,
+			min(e.occurred_at) FILTER (WHERE e.kind = 'record') AS occurred_at,
+			sum(e.amount) AS amount
+		FROM community.event AS e
+		LEFT JOIN community.activity_type AS t
+			ON t.program_id = e.program_id AND t.type = e.type
+		WHERE e.program_id = super_users.program
+			AND e.occurred_at <= super_users.as_of
+			AND t.revenue IS NOT FALSE
+		GROUP BY coalesce(e.corrects, e.event_id)
+		HAVING sum(e.amount) > 0
+	), buyer AS (
+		SELECT x.member_id, max(x.occurred_at) AS last_at,
+			count(*) AS frequency, sum(x.amount) AS revenue
+		FROM transaction AS x
+		GROUP BY x.member_id
+	), cut AS (
+		SELECT percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8])
+				WITHIN GROUP (ORDER BY b.last_at) AS last_at,
+			percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8])
+				WITHIN GROUP (ORDER BY b.frequency) AS frequency,
+			percentile_disc(ARRAY[0.2, 0.4, 0.6, 0.8])
+				WITHIN GROUP (ORDER BY b.revenue) AS revenue,
+			sum(b.revenue) AS total
+		FROM buyer AS b
+	)
+	SELECT m.member_id, m.external_id,
+		rank() OVER (ORDER BY g.score DESC),
+		round((100 * cume_dist() OVER (ORDER BY g.score))::numeric, 1),
+		community.score_at(g.score, super_users.as_of),
+		CASE WHEN b.member_id IS NOT NULL THEN
+			(111
+			+ 100 * (SELECT count(*) FROM unnest(c.last_at) AS u WHERE u < b.last_at)
+			+ 10 * (SELECT count(*) FROM unnest(c.frequency) AS u WHERE u < b.frequency)
+			+ (SELECT count(*) FROM unnest(c.revenue) AS u WHERE u < b.revenue))::integer
+		END,
+		b.last_at, coalesce(b.frequency, 0), coalesce(b.revenue, 0),
+		coalesce(b.revenue / nullif(c.total, 0), 0)
+	FROM community.member AS m
+	JOIN community.engagement AS g
+		ON g.program_id = m.program_id AND g.member_id = m.member_id
+	LEFT JOIN buyer AS b ON b.member_id = m.member_id
+	CROSS JOIN cut AS c
+	WHERE m.program_id = super_users.program AND m.status = 'active';
+END
+$super_users$;
+COMMENT ON FUNCTION community.super_users IS
+'every active member with rank, engagement, RFM cell and share of revenue at that time';
+REVOKE ALL ON FUNCTION community.super_users FROM PUBLIC;

@@ -1,0 +1,188 @@
+# Dump and restore.  Were this broken, a community that is moved to another
+# server or brought back after a disaster would come without its points of
+# history, with scores that differ, with tables that are no longer followed,
+# or with ids that are given out twice.
+use strict;
+use warnings FATAL => 'all';
+use FindBin;
+use lib $FindBin::RealBin;
+use Community;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main');
+my $dir = $PostgreSQL::Test::Utils::tmp_check;
+my @where = ('-h', $node->host, '-p', $node->port);
+
+$node->safe_psql('postgres', 'CREATE DATABASE old');
+$node->safe_psql('old', <<'SQL');
+CREATE EXTENSION community;
+SELECT community.create_program('shop', 'Europe/Berlin', '30 days');
+SELECT community.create_program('forum', 'UTC', '7 days', 0);
+INSERT INTO community.activity_type (program_id, type, weight, weight_per_unit)
+	SELECT program_id, 'order', 2, 0.001 FROM community.program WHERE name = 'shop';
+
+-- an odd name, an expression, a condition
+SET community.program = 'shop';
+CREATE TABLE customer (id bigint PRIMARY KEY);
+INSERT INTO customer SELECT generate_series(1, 50);
+CREATE TABLE "My ""Orders""" ("Order No" int, line int, "Who's" bigint REFERENCES customer,
+	total numeric(12,2), placed timestamp, state text,
+	PRIMARY KEY ("Order No", line));
+ALTER TABLE "My ""Orders""" ENABLE ROW LEVEL SECURITY;
+SELECT community.attach('"My ""Orders"""', 'order', 'Who''s', 'total', 'placed',
+	condition => 'state = ''paid''');
+INSERT INTO "My ""Orders""" SELECT i, i % 3, 1 + i % 40, i * 1.37,
+	'2024-01-01'::timestamp + i * interval '7 hours', CASE WHEN i % 5 > 0 THEN 'paid' ELSE 'open' END
+	FROM generate_series(1, 500) AS i;
+UPDATE "My ""Orders""" SET total = total + 1 WHERE "Order No" % 7 = 0;
+UPDATE "My ""Orders""" SET state = 'void' WHERE "Order No" % 11 = 0;
+DELETE FROM "My ""Orders""" WHERE "Order No" % 13 = 0;
+
+-- partitions, and members known by uuid
+CREATE SCHEMA "Shop Too";
+CREATE TABLE "Shop Too".visit (id uuid, day date, visitor uuid, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE "Shop Too".visit_1 PARTITION OF "Shop Too".visit FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+CREATE TABLE "Shop Too".visit_2 PARTITION OF "Shop Too".visit FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');
+SELECT community.attach('"Shop Too".visit', 'visit', 'visitor', NULL, 'day');
+INSERT INTO "Shop Too".visit SELECT md5(i::text)::uuid, '2024-01-01'::date + i % 60, md5((i % 17)::text)::uuid
+	FROM generate_series(1, 200) AS i;
+DELETE FROM "Shop Too".visit WHERE day = '2024-01-05';
+
+-- a table attached twice, in two programs; another that is no longer attached
+SET community.program = 'forum';
+SELECT community.attach('"Shop Too".visit', 'seen', 'visitor');
+CALL community.backfill('"Shop Too".visit', 'seen', 30);
+CREATE TABLE gone (id int PRIMARY KEY, m bigint);
+SELECT community.attach('gone', 'gone', 'm');
+INSERT INTO gone VALUES (1, 1), (2, 2);
+SELECT community.detach('gone', 'gone');
+
+-- calls
+SELECT community.enroll(1000 + i, joined_at => '2024-01-01', attributes => '{"a": "\\\t"}') FROM generate_series(1, 9) AS i;
+SELECT community.record(1001, 'post', 'p' || i, i, '2024-03-01', 1002, '{"x": [1, null]}') FROM generate_series(1, 9) AS i;
+SELECT community.reverse('p' || i, 'spam') FROM generate_series(1, 3) AS i;
+SELECT community.reverse('p7', 'half', 3, request_key => 'r7');
+SELECT community.close_member(1009, 'left');
+INSERT INTO community.inbox (member_id, type, key) VALUES (1002, 'post', 'in1'), (77, 'post', 'in2');
+CALL community.process_inbox();
+INSERT INTO community.inbox (member_id, type, key) VALUES (1003, 'post', 'in3');
+SQL
+
+my $old = tables_of($node, 'old');
+cmp_ok(length($old->{event}), '>', 10000, 'there are events to be dumped');
+foreach my $table (qw(attachment engagement inbox inbox_fault job_run member program))
+{
+	isnt($old->{$table}, '', "there are rows of $table");
+}
+
+my $triggers = q{SELECT t.tgrelid::regclass::text COLLATE "C", t.tgname, t.tgenabled, pg_get_triggerdef(t.oid)
+	FROM pg_trigger AS t WHERE NOT t.tgisinternal ORDER BY 1, 2};
+my $owners = q{SELECT c.relname, c.relkind, pg_get_userbyid(c.relowner), c.reloptions
+	FROM pg_class AS c WHERE c.relnamespace = 'community'::regnamespace ORDER BY 1};
+my $columns = q{SELECT attrelid::regclass::text COLLATE "C", attname, format_type(atttypid, atttypmod), attnotnull,
+	pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute AS a
+	JOIN pg_class AS c ON c.oid = a.attrelid AND c.relnamespace = 'community'::regnamespace
+	LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+	WHERE attnum > 0 AND NOT attisdropped AND c.relkind IN ('r', 'p', 'v') ORDER BY 1, 2};
+my $constraints = q{SELECT conrelid::regclass::text COLLATE "C", conname, pg_get_constraintdef(oid) FROM pg_constraint
+	WHERE connamespace = 'community'::regnamespace AND contype <> 'n' ORDER BY 1, 2};
+my $indexes = q{SELECT indexrelid::regclass::text COLLATE "C", pg_get_indexdef(indexrelid) FROM pg_index AS i
+	JOIN pg_class AS c ON c.oid = i.indrelid AND c.relnamespace = 'community'::regnamespace ORDER BY 1};
+my $order = q{SELECT program_id, member_id FROM community.engagement ORDER BY program_id, score DESC, member_id};
+
+# Everything that a restored database must be able to do
+sub check
+{
+	my ($db, $what) = @_;
+
+	is_same_community(tables_of($node, $db), $old, $what);
+	foreach my $query ($triggers, $owners, $columns, $constraints, $indexes, $order)
+	{
+		is($node->safe_psql($db, $query), $node->safe_psql('old', $query),
+			"$what: same result of " . substr($query =~ s/\s+/ /gr, 0, 50));
+	}
+	is($node->safe_psql($db, q{SELECT sum(community.rebuild('engagement', program_id)) FROM community.program}),
+		'0', "$what: scores are those of the events");
+
+	# replays and refusals as before
+	is( $node->safe_psql($db, q{SET community.program = 'forum';
+			SELECT replay, amount FROM community.record(1001, 'post', 'p8', 8, '2024-03-01', 1002, '{"x": [1, null]}')}),
+		't|8', "$what: an old key is a replay");
+	is( sqlstate($node, $db, q{SET community.program = 'forum';
+			SELECT community.record(1001, 'post', 'p8', 9, '2024-03-01', 1002)}),
+		'CM001', "$what: an old key with other input is refused");
+	is( $node->safe_psql($db, q{SET community.program = 'forum';
+			SELECT replay, amount FROM community.reverse('p7', 'half', 3, request_key => 'r7')}),
+		't|-3', "$what: a reversal is a replay");
+	is( sqlstate($node, $db, q{SET community.program = 'forum';
+			SELECT community.record(1009, 'post', 'new')}),
+		'CM003', "$what: a closed member stays closed");
+	is(sqlstate($node, $db, 'DELETE FROM community.event'), 'CM007', "$what: events are append-only");
+
+	# new work
+	my $max = $node->safe_psql($db, 'SELECT max(event_id) FROM community.event');
+	cmp_ok(
+		$node->safe_psql($db, q{SET community.program = 'forum';
+			SELECT event_id FROM community.record(1001, 'post', 'after')}),
+		'>', $max, "$what: a new event gets a new id");
+	is( $node->safe_psql($db, q{
+			SET community.program = 'shop';
+			INSERT INTO "My ""Orders""" VALUES (9001, 1, 12, 99.99, '2024-05-01', 'paid');
+			UPDATE "My ""Orders""" SET total = 1 WHERE "Order No" = 2;
+			INSERT INTO "Shop Too".visit VALUES (md5('new')::uuid, '2024-02-20', md5('1')::uuid);
+			SELECT type, kind, amount FROM community.event WHERE event_id > } . $max . q{ ORDER BY event_id}),
+		"post|record|0\norder|record|9999\norder|adjust|-174\nvisit|record|0\nseen|record|0",
+		"$what: attached tables are followed");
+	is( $node->safe_psql($db, q{
+			SELECT count(*) FROM (SELECT key, member_id, sum(amount) FROM community.event
+				WHERE type = 'order' GROUP BY 1, 2 HAVING sum(amount) <> 0
+			EXCEPT SELECT ROW("Order No"::text, line::text)::text, "Who's", (total * 100)::bigint FROM "My ""Orders"""
+				WHERE state = 'paid') AS x}),
+		'0', "$what: events agree with the orders");
+	$node->safe_psql($db, q{SET community.program = 'forum'; CALL community.process_inbox()});
+	is( $node->safe_psql($db, q{SELECT count(*) FROM community.event WHERE key = 'in3'}),
+		'1', "$what: what was left in the inbox is recorded");
+	is( $node->safe_psql($db, q{SET community.program = 'shop'; CREATE TABLE "Shop Too".visit_3 PARTITION OF
+			"Shop Too".visit FOR VALUES FROM ('2024-03-01') TO ('2024-04-01');
+			SELECT count(*) FROM pg_trigger WHERE tgrelid = '"Shop Too".visit_3'::regclass}),
+		'8', "$what: a new partition is followed");
+	is(sqlstate($node, $db, 'DROP EXTENSION community'), '2BP01',
+		"$what: the extension is not dropped while its tables are there");
+	return;
+}
+
+# plain text
+$node->command_ok([ 'pg_dump', @where, '-f', "$dir/plain.sql", 'old' ], 'pg_dump as text');
+$node->safe_psql('postgres', 'CREATE DATABASE plain');
+$node->command_ok(
+	[ 'psql', '-Xq', @where, '-v', 'ON_ERROR_STOP=1', '-o', "$dir/plain.out", '-f', "$dir/plain.sql", 'plain' ],
+	'restore of text');
+check('plain', 'text');
+
+# custom format, in parallel
+$node->command_ok([ 'pg_dump', @where, '-Fc', '-f', "$dir/custom", 'old' ], 'pg_dump -Fc');
+$node->safe_psql('postgres', 'CREATE DATABASE custom');
+$node->command_ok(
+	[ 'pg_restore', @where, '-e', '-j2', '-d', 'custom', "$dir/custom" ],
+	'pg_restore -j2');
+check('custom', 'custom format');
+
+# the tables first, then the rows: triggers must be off while they come in
+$node->safe_psql('postgres', 'CREATE DATABASE halves');
+$node->command_ok(
+	[ 'pg_restore', @where, '-e', '--schema-only', '-d', 'halves', "$dir/custom" ],
+	'pg_restore --schema-only');
+$node->command_ok(
+	[ 'pg_restore', @where, '-e', '--data-only', '--disable-triggers', '-d', 'halves', "$dir/custom" ],
+	'pg_restore --data-only --disable-triggers');
+check('halves', 'schema, then data');
+
+# the restored dumps again: nothing is lost by going round twice
+$node->command_ok([ 'pg_dump', @where, '-Fc', '-f', "$dir/again", 'custom' ], 'pg_dump of what was restored');
+$node->safe_psql('postgres', 'CREATE DATABASE again');
+$node->command_ok([ 'pg_restore', @where, '-e', '-d', 'again', "$dir/again" ], 'pg_restore once more');
+is_same_community(tables_of($node, 'again'), tables_of($node, 'custom'), 'second round');
+
+$node->stop;
+done_testing();

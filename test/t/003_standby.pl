@@ -1,0 +1,97 @@
+# Standby.  Were this broken, a standby would show other leaders than the
+# primary, would crash or hang on a write instead of refusing it, or would give
+# out ids a second time after it took over.
+use strict;
+use warnings FATAL => 'all';
+use FindBin;
+use lib $FindBin::RealBin;
+use Community;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+my $primary = new_node('primary', allows_streaming => 1);
+$primary->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION community;
+SELECT community.create_program('shop');
+CREATE TABLE orders (id int PRIMARY KEY, customer bigint, total bigint);
+SELECT community.attach('orders', 'order', 'customer', 'total');
+INSERT INTO orders SELECT i, i % 50, i FROM generate_series(1, 500) AS i;
+SQL
+$primary->backup('base');
+
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+
+$primary->safe_psql('postgres', <<'SQL');
+INSERT INTO orders SELECT i, i % 70, i FROM generate_series(501, 1000) AS i;
+UPDATE orders SET total = 0 WHERE id % 10 = 0;
+DELETE FROM orders WHERE id % 17 = 0;
+SELECT community.record(5, 'post', 'k1', 3, '2024-06-01');
+SELECT community.enroll(external_id => 'ann');
+SELECT community.close_member(7, 'left');
+INSERT INTO community.inbox (member_id, type, key) VALUES (5, 'post', 'k2');
+SQL
+$primary->wait_for_catchup($standby);
+
+is_same_community(tables_of($standby, 'postgres'), tables_of($primary, 'postgres'), 'standby');
+my $leaders = 'SELECT member_id FROM community.engagement ORDER BY score DESC, member_id';
+foreach my $how ('on', 'off')
+{
+	my $sql = "SET enable_indexscan = $how; SET enable_bitmapscan = $how; SET enable_seqscan = "
+	  . ($how eq 'on' ? 'off' : 'on') . "; $leaders";
+	is($standby->safe_psql('postgres', $sql), $primary->safe_psql('postgres', $sql),
+		"same order of scores, index scan $how");
+}
+my $users = q{SELECT s.* FROM community.super_users('2024-07-01', community.current_program()) AS s ORDER BY rank, member};
+is($standby->safe_psql('postgres', $users), $primary->safe_psql('postgres', $users), 'same super-users');
+is( $standby->safe_psql('postgres', q{SELECT community.member_id('ann') IS NOT NULL}),
+	't', 'a member is found on the standby');
+
+# every writer, and what is only a replay
+my %refused = (
+	record => q{SELECT community.record(5, 'post', 'k9')},
+	replay => q{SELECT community.record(5, 'post', 'k1', 3, '2024-06-01')},
+	reverse => q{SELECT community.reverse('k1', 'spam')},
+	enroll => q{SELECT community.enroll(12345)},
+	close_member => q{SELECT community.close_member(5, 'left')},
+	attach => q{SELECT community.attach('orders', 'other', 'customer')},
+	detach => q{SELECT community.detach('orders', 'order')},
+	backfill => q{CALL community.backfill('orders', 'order')},
+	process_inbox => q{CALL community.process_inbox()},
+	create_program => q{SELECT community.create_program('other')},
+	next_id => q{SELECT community.next_id()},
+	rebuild => q{SELECT community.rebuild('engagement')},
+	inbox => q{INSERT INTO community.inbox (member_id, type, key) VALUES (5, 'post', 'k3')},
+	order => q{INSERT INTO orders VALUES (2000, 1, 1)});
+foreach my $what (sort keys %refused)
+{
+	# the lock of attach() and detach() is refused before anything else
+	is(sqlstate($standby, 'postgres', $refused{$what}),
+		$what =~ /^(at|de)tach$/ ? '55000' : '25006', "$what is refused on a standby");
+	is( sqlstate($primary, 'postgres', "BEGIN READ ONLY; $refused{$what}"),
+		'25006', "$what is refused in a read-only transaction")
+	  unless $what =~ /^(backfill|process_inbox)$/;
+}
+is($standby->safe_psql('postgres', 'SELECT 1'), '1', 'the standby is well');
+
+my $max = $primary->safe_psql('postgres',
+	'SELECT greatest((SELECT max(event_id) FROM community.event), (SELECT max(member_id) FROM community.member))');
+my @events = lines_of($primary, 'postgres', 'SELECT event_id FROM community.event');
+$primary->stop('immediate');
+$standby->promote;
+cmp_ok(
+	$standby->safe_psql('postgres', q{SELECT event_id FROM community.record(5, 'post', 'k9')}),
+	'>', $max, 'record() works after the promotion, with a new id');
+is( $standby->safe_psql('postgres', q{SELECT replay FROM community.record(5, 'post', 'k1', 3, '2024-06-01')}),
+	't', 'an event of the old primary is a replay');
+$standby->safe_psql('postgres', q{
+	INSERT INTO orders SELECT i, i % 6, i FROM generate_series(3001, 3100) AS i;
+	CALL community.process_inbox()});
+is($standby->safe_psql('postgres', 'SELECT count(*), count(DISTINCT event_id) FROM community.event'),
+	join('|', (scalar(@events) + 102) x 2), 'attached tables and the inbox work, ids are distinct');
+is($standby->safe_psql('postgres', "SELECT community.rebuild('engagement')"),
+	'0', 'scores are those of the events');
+
+$standby->stop;
+done_testing();
