@@ -17,6 +17,12 @@
 
 #define ACTIVITY_SOURCE_API		"api"
 
+/*
+ * Ids of members that the application knows by external_id begin here, far
+ * from where it numbers other members itself, and still exact in a double.
+ */
+#define ACTIVITY_DRAWN_IDS		"1000000000000000"
+
 /* One event to be recorded; texts are palloc'd or borrowed Datums. */
 typedef struct ActivityEvent
 {
@@ -47,7 +53,7 @@ typedef struct ActivityReceipt
 } ActivityReceipt;
 
 /* program.c */
-extern void activity_refuse_unknown_program(int64 program);
+extern char *activity_program_name(int64 program);
 
 /* member.c */
 extern bool activity_member_is_known(int64 program, int64 member,

@@ -67,6 +67,16 @@ typedef struct Definition
 
 /* ----- what may be attached ----- */
 
+/* A regclass may be any number. */
+void
+activity_check_table_exists(Oid relation)
+{
+	if (get_rel_name(relation) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relation)));
+}
+
 static void
 refuse_relation(Relation relation, const char *why, const char *hint)
 {
@@ -287,7 +297,7 @@ read_program(Definition *def)
 	CoreScope	scope;
 
 	core_enter(&scope);
-	activity_refuse_unknown_program(def->program);
+	(void) activity_program_name(def->program);
 	values[0] = Int64GetDatum(def->program);
 	core_run(&plan, values, NULL, false);
 	def->amount_scale = (int) core_int64(0, 1);
@@ -394,8 +404,9 @@ store_definition(const Definition *def)
 		if (SPI_processed == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("source \"%s\" is taken by another attachment of program %lld",
-							def->source, (long long) def->program),
+					 errmsg("source \"%s\" is taken by another attachment of program \"%s\"",
+							def->source,
+							activity_program_name(def->program)),
 					 errhint("Give another source.")));
 		id = core_int64(0, 1);
 	}
@@ -431,6 +442,8 @@ community_attach(PG_FUNCTION_ARGS)
 	(void) core_name_argument(def.type, "event type");
 	def.enroll = PG_GETARG_BOOL(ARG_ENROLL);
 	def.program = PG_GETARG_INT64(ARG_PROGRAM);
+
+	activity_check_table_exists(def.relation);
 
 	/* keeps writers out until our triggers are there for all to see */
 	relation = table_open(def.relation, ShareRowExclusiveLock);
@@ -489,10 +502,12 @@ community_detach(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
 	int64		program = PG_GETARG_INT64(2);
-	Relation	relation = table_open(relid, AccessExclusiveLock);
+	Relation	relation;
 	ListCell   *cell;
 	int64		id;
 
+	activity_check_table_exists(relid);
+	relation = table_open(relid, AccessExclusiveLock);
 	if (!core_is_owner(relid))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
 					   RelationGetRelationName(relation));

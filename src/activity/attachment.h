@@ -123,6 +123,9 @@ extern void activity_end_rows(ActivityRows *rows);
 extern void activity_apply_rows(Attachment *attachment, ActivityRows *rows,
 								bool fresh);
 
+/* attach.c */
+extern void activity_check_table_exists(Oid relation);
+
 /* trigger.c */
 extern bool activity_is_attached_to(const Attachment *attachment,
 									Relation relation);

@@ -263,14 +263,14 @@ find_attachment(int64 program, Oid relation, text *type, MemoryContext context)
 
 	core_enter(&scope);
 	attachment = activity_find_attachment(program, relation, type, context);
-	core_leave(&scope);
 	if (attachment == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("table \"%s\" is not attached as type \"%s\" in program %lld",
+				 errmsg("table \"%s\" is not attached as type \"%s\" in program \"%s\"",
 						get_rel_name(relation), text_to_cstring(type),
-						(long long) program),
+						activity_program_name(program)),
 				 errhint("Call community.attach() first.")));
+	core_leave(&scope);
 	return attachment;
 }
 
@@ -297,16 +297,15 @@ community_backfill(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("batch size %d is out of range", batch_size),
 				 errdetail("A batch has 1 to %d rows.", MAX_BATCH)));
-	if (get_rel_name(relation) != NULL && !core_is_owner(relation))
+	activity_check_table_exists(relation);
+	if (!core_is_owner(relation))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
 					   get_rel_name(relation));
 
 	attachment = find_attachment(program, relation, PG_GETARG_TEXT_PP(1),
 								 PortalContext);
-	job = activity_begin_job(fcinfo, program, "backfill",
-							 psprintf("%s (attachment %lld)",
-									  attachment->source,
-									  (long long) attachment->id));
+	job = activity_begin_job(fcinfo, program, "backfill", attachment->source,
+							 attachment->id);
 	activity_start_job(job, count_rows(attachment));
 	batch_context = AllocSetContextCreate(job->context, "community batch",
 										  ALLOCSET_DEFAULT_SIZES);

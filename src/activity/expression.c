@@ -43,7 +43,15 @@ static void
 parse_error_context(void *arg)
 {
 	ParseContext *context = (ParseContext *) arg;
+	int			position = geterrposition();
 
+	/* a position is one within the expression, not within the query */
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(context->source);
+	}
 	errcontext("expression \"%s\" for %s of table \"%s\"", context->source,
 			   context->what, RelationGetRelationName(context->relation));
 }

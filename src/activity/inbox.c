@@ -195,9 +195,9 @@ member_of_row(int64 program, TupleTableSlot *slot)
 	if (!activity_find_external(program, external_id, &found))
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
-				 errmsg("member with external id \"%s\" of program %lld does not exist",
+				 errmsg("member \"%s\" of program \"%s\" does not exist",
 						TextDatumGetCString(external_id),
-						(long long) program)));
+						activity_program_name(program))));
 	if (!no_member && member != found)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -379,7 +379,7 @@ count_inbox(int64 program)
 
 	values[0] = Int64GetDatum(program);
 	core_enter(&scope);
-	activity_refuse_unknown_program(program);
+	(void) activity_program_name(program);
 	core_run(&plan, values, NULL, false);
 	count = core_int64(0, 1);
 	core_leave(&scope);
@@ -409,7 +409,7 @@ community_process_inbox(PG_FUNCTION_ARGS)
 				 errmsg("batch size %d is out of range", batch_size),
 				 errdetail("A batch has 1 to %d rows.", MAX_BATCH)));
 
-	job = activity_begin_job(fcinfo, program, "process_inbox", "inbox");
+	job = activity_begin_job(fcinfo, program, "process_inbox", "inbox", 0);
 	/* all or nothing means one transaction */
 	if (core_inbox_on_fault == CORE_INBOX_REFUSE)
 		job->commits = false;

@@ -31,7 +31,7 @@
  */
 ActivityJob *
 activity_begin_job(FunctionCallInfo fcinfo, int64 program, const char *name,
-				   const char *object)
+				   const char *object, int64 subject_id)
 {
 	bool		atomic = fcinfo->context == NULL ||
 	!IsA(fcinfo->context, CallContext) ||
@@ -45,6 +45,7 @@ activity_begin_job(FunctionCallInfo fcinfo, int64 program, const char *name,
 	job->program = program;
 	job->name = pstrdup(name);
 	job->object = pstrdup(object);
+	job->subject_id = subject_id;
 	job->commits = !atomic;
 	job->context = context;
 	MemoryContextSwitchTo(old);
@@ -72,9 +73,10 @@ resume(ActivityJob *job)
 		" EXISTS (SELECT FROM pg_stat_get_activity(NULL) AS a"
 		"  WHERE a.pid = j.process_id AND a.pid <> pg_backend_pid())"
 		" FROM community.job_run AS j WHERE j.program_id = $1 AND j.name = $2"
-		" AND j.object = $3 AND j.status = 'running' FOR UPDATE",
-		.nargs = 3,
-		.argtypes = {INT8OID, TEXTOID, TEXTOID}
+		" AND j.object = $3 AND j.subject_id = $4 AND j.status = 'running'"
+		" FOR UPDATE",
+		.nargs = 4,
+		.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8OID}
 	};
 	static CorePlan take = {
 		.sql = "UPDATE community.job_run SET process_id = pg_backend_pid(),"
@@ -82,13 +84,14 @@ resume(ActivityJob *job)
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
-	Datum		values[3];
+	Datum		values[4];
 	Datum		position;
 	bool		isnull;
 
 	values[0] = Int64GetDatum(job->program);
 	values[1] = CStringGetTextDatum(job->name);
 	values[2] = CStringGetTextDatum(job->object);
+	values[3] = Int64GetDatum(job->subject_id);
 	core_run(&find, values, NULL, false);
 	if (SPI_processed == 0)
 		return false;
@@ -116,12 +119,12 @@ void
 activity_start_job(ActivityJob *job, int64 total)
 {
 	static CorePlan insert = {
-		.sql = "INSERT INTO community.job_run (program_id, name, object, total)"
-		" VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING job_id",
-		.nargs = 4,
-		.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8OID}
+		.sql = "INSERT INTO community.job_run (program_id, name, object, total,"
+		" subject_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING job_id",
+		.nargs = 5,
+		.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID}
 	};
-	Datum		values[4];
+	Datum		values[5];
 	CoreScope	scope;
 
 	core_enter(&scope);
@@ -132,6 +135,7 @@ activity_start_job(ActivityJob *job, int64 total)
 		values[1] = CStringGetTextDatum(job->name);
 		values[2] = CStringGetTextDatum(job->object);
 		values[3] = Int64GetDatum(total);
+		values[4] = Int64GetDatum(job->subject_id);
 		core_run(&insert, values, NULL, false);
 		if (SPI_processed == 0)
 			ereport(ERROR,

@@ -17,6 +17,7 @@ typedef struct ActivityJob
 	int64		id;
 	char	   *name;
 	char	   *object;
+	int64		subject_id;
 	bool		commits;		/* between batches */
 	int64		done;
 	int64		total;
@@ -25,7 +26,8 @@ typedef struct ActivityJob
 } ActivityJob;
 
 extern ActivityJob *activity_begin_job(FunctionCallInfo fcinfo, int64 program,
-									   const char *name, const char *object);
+									   const char *name, const char *object,
+									   int64 subject_id);
 extern void activity_start_job(ActivityJob *job, int64 total);
 extern void activity_advance_job(ActivityJob *job, int64 rows, Datum position);
 extern void activity_commit_batch(ActivityJob *job);

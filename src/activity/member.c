@@ -45,16 +45,17 @@ activity_member_is_known(int64 program, int64 member, bool *closed)
 void
 activity_refuse_member(int64 program, int64 member, bool closed)
 {
+	char	   *name = activity_program_name(program);
+
 	if (closed)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_CLOSED_MEMBER),
-				 errmsg("member %lld of program %lld is closed",
-						(long long) member, (long long) program)));
-	activity_refuse_unknown_program(program);
+				 errmsg("member %lld of program \"%s\" is closed",
+						(long long) member, name)));
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
-			 errmsg("member %lld of program %lld does not exist",
-					(long long) member, (long long) program),
+			 errmsg("member %lld of program \"%s\" does not exist",
+					(long long) member, name),
 			 errhint("Enroll it first, with community.enroll().")));
 }
 
@@ -192,13 +193,14 @@ activity_enroll(int64 program, bool has_member, int64 member,
 				activity_refuse_member(program, found.member, true);
 			return found.member;
 		}
-		id = has_member ? member : core_next_id();
+		id = has_member ? member :
+			strtoll(ACTIVITY_DRAWN_IDS, NULL, 10) + core_next_id();
 		if (insert_member(program, id, external_id, joined_at, attributes))
 		{
 			score_open_engagement(program, id);
 			return id;
 		}
-		activity_refuse_unknown_program(program);
+		(void) activity_program_name(program);
 	}
 }
 

@@ -162,12 +162,12 @@ community_current_program(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(program);
 }
 
-/* Raise an error when there is no such program; inside core_enter(). */
-void
-activity_refuse_unknown_program(int64 program)
+/* The name of a program, or an error when there is none; in core_enter(). */
+char *
+activity_program_name(int64 program)
 {
 	static CorePlan plan = {
-		.sql = "SELECT true FROM community.program WHERE program_id = $1",
+		.sql = "SELECT name FROM community.program WHERE program_id = $1",
 		.nargs = 1,
 		.argtypes = {INT8OID}
 	};
@@ -179,4 +179,5 @@ activity_refuse_unknown_program(int64 program)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_UNKNOWN_PROGRAM),
 				 errmsg("program %lld does not exist", (long long) program)));
+	return core_text(0, 1);
 }

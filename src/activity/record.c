@@ -127,8 +127,8 @@ refuse_member_of_event(int64 program, int64 member)
 		activity_refuse_member(program, member, closed);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("member %lld of program %lld has no row in \"community.engagement\"",
-					(long long) member, (long long) program),
+			 errmsg("member %lld of program \"%s\" has no row in \"community.engagement\"",
+					(long long) member, activity_program_name(program)),
 			 errhint("Run SELECT community.rebuild('engagement').")));
 }
 
@@ -305,7 +305,7 @@ refuse_event(const ActivityEvent *event)
 {
 	bool		closed;
 
-	activity_refuse_unknown_program(event->program);
+	(void) activity_program_name(event->program);
 	if (!activity_member_is_known(event->program, event->member, &closed) ||
 		closed)
 		activity_refuse_member(event->program, event->member, closed);

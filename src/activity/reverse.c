@@ -71,7 +71,7 @@ find_event(const Request *request, Standing *standing)
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 	{
-		activity_refuse_unknown_program(request->program);
+		(void) activity_program_name(request->program);
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_UNKNOWN_EVENT),
 				 errmsg("no event has idempotency key \"%s\" of source \"%s\"",
@@ -90,7 +90,7 @@ read_standing(const Request *request, Standing *standing)
 {
 	static CorePlan plan = {
 		.sql = "SELECT max(revision), sum(amount)::bigint, sum(engagement),"
-		" (array_agg(kind ORDER BY revision DESC))[1] = 'reverse'"
+		" (array_agg(kind ORDER BY revision DESC))[1] IN ('reverse', 'retract')"
 		" AND sum(amount) = 0"
 		" FROM community.event WHERE program_id = $1 AND source = $2"
 		" AND key = $3 AND revision >= $4",

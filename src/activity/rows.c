@@ -10,8 +10,12 @@
  *
  *	 nothing in force, row counts			record, as the next revision
  *	 in force, row counts, other amount		adjust by the difference
- *	 in force, row counts, other identity	reverse, then record
- *	 in force, row does not count			reverse
+ *	 in force, row counts, other identity	retract, then record
+ *	 in force, row does not count			retract
+ *
+ * What reverse() took back is not the row's doing and stays taken back: it is
+ * left out when the row's amount is compared, an adjustment never takes more
+ * than is left, and a retraction takes just that.
  *
  * So it does not matter whether a row was seen before, by a trigger or by a
  * backfill, and doing it twice changes nothing.  Revisions are unique, so of
@@ -130,9 +134,11 @@ static CorePlan enroll_by_id[2] = {
 };
 static CorePlan enroll_by_external_id[2] = {
 	{.sql = ENROLL(MISSING("i.external_id", "external_id"),
-				   "community.next_id()", "s.name"), WORK_ARGS},
+				   ACTIVITY_DRAWN_IDS " + community.next_id()", "s.name"),
+	WORK_ARGS},
 	{.sql = ENROLL(MISSING("i.target_external_id", "external_id"),
-				   "community.next_id()", "s.name"), WORK_ARGS}
+				   ACTIVITY_DRAWN_IDS " + community.next_id()", "s.name"),
+	WORK_ARGS}
 };
 
 /* Run a statement of the set for its rows in SPI_tuptable. */
@@ -236,23 +242,28 @@ refuse_members(const Work *work)
 		.sql = REFUSAL(EXTERNAL_MEMBER_OF_ROW, "i.external_id"), WORK_ARGS
 	};
 	const Attachment *attachment = work->attachment;
+	char	   *key;
+	char	   *member;
+	char	   *program;
 	bool		closed;
 
 	run(work, attachment->member_external ? &by_external_id : &by_id);
 	if (SPI_processed == 0)
 		return;
+	key = core_text(0, 1);
+	/* when the member is in order it is the target that is not */
+	member = core_text(0, core_bool(0, 4) ? 5 : 2);
 	closed = core_bool(0, 3);
+	program = activity_program_name(attachment->program);
 	ereport(ERROR,
 			(errcode(closed ? COMMUNITY_ERRCODE_CLOSED_MEMBER :
 					 COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
 			 closed ?
-			 errmsg("member %s of program %lld is closed", core_text(0, 2),
-					(long long) attachment->program) :
-			 errmsg("member %s of program %lld does not exist",
-					core_text(0, core_bool(0, 4) ? 5 : 2),
-					(long long) attachment->program),
-			 errdetail("Row \"%s\" of source \"%s\" names it.",
-					   core_text(0, 1), attachment->source),
+			 errmsg("member %s of program \"%s\" is closed", member, program) :
+			 errmsg("member %s of program \"%s\" does not exist", member,
+					program),
+			 errdetail("Row \"%s\" of source \"%s\" names it.", key,
+					   attachment->source),
 			 errhint("Exclude such rows by the condition of the attachment, or enroll the member.")));
 }
 
@@ -334,7 +345,7 @@ static CorePlan insert_fresh[2][3] = {
 	"   OR i.target_external_id IS NOT NULL)) AS target_unknown," \
 	"  CASE WHEN i.live THEN " AMOUNT " END AS amount," \
 	"  e.event_id, e.member_id AS logged_member, e.target_id AS logged_target," \
-	"  s.last_revision, s.net, s.engagement," \
+	"  s.last_revision, s.net, s.said, s.engagement," \
 	"  e.event_id IS NOT NULL AND NOT s.dead AS in_force," \
 	"  e.event_id IS NOT NULL AND NOT s.dead AND i.live" \
 	"   AND e.member_id = m.member_id" \
@@ -350,22 +361,25 @@ static CorePlan insert_fresh[2][3] = {
 	"  ORDER BY e.revision DESC LIMIT 1) AS e ON true" \
 	" LEFT JOIN LATERAL (SELECT max(c.revision) AS last_revision," \
 	"   sum(c.amount)::bigint AS net, sum(c.engagement) AS engagement," \
-	"   sum(c.amount) = 0 AND" \
-	"   (array_agg(c.kind ORDER BY c.revision DESC))[1] = 'reverse' AS dead" \
+	"   sum(c.amount) FILTER (WHERE c.kind IN ('record', 'adjust')) AS said," \
+	"   bool_or(c.kind = 'retract') AS dead" \
 	"  FROM community.event AS c" \
 	"  WHERE c.program_id = " PROGRAM " AND c.source = " SOURCE \
 	"   AND c.key = i.key AND c.revision >= e.revision) AS s ON true)" \
-	" SELECT l.key, 'reverse' AS kind, l.logged_member AS member_id," \
+	" SELECT l.key, 'retract' AS kind, l.logged_member AS member_id," \
 	"  l.last_revision + 1 AS revision, l.event_id AS corrects," \
 	"  l.logged_target AS target_id, - l.net AS amount, - l.engagement AS engagement," \
 	"  " NOW " AS occurred_at, false AS given, false AS refused" \
 	" FROM logged AS l WHERE l.in_force AND NOT coalesce(l.same, false)" \
 	" UNION ALL" \
 	" SELECT l.key, 'adjust', l.member_id, l.last_revision + 1, l.event_id," \
-	"  l.logged_target, l.amount - l.net," \
-	"  coalesce(t.weight_per_unit, 0) * (l.amount - l.net), " NOW ", false, false" \
-	" FROM logged AS l" FIND_RULE \
-	" WHERE l.same AND l.amount <> l.net" \
+	"  l.logged_target, l.difference," \
+	"  coalesce(t.weight_per_unit, 0) * l.difference, " NOW ", false, false" \
+	" FROM (SELECT l.*, CASE WHEN l.net >= 0" \
+	"   THEN greatest(l.amount - l.said, - l.net)" \
+	"   ELSE least(l.amount - l.said, - l.net) END::bigint AS difference" \
+	"  FROM logged AS l WHERE l.same AND l.amount <> l.said) AS l" FIND_RULE \
+	" WHERE l.difference <> 0" \
 	" UNION ALL" \
 	" SELECT l.key, 'record', l.member_id," \
 	"  coalesce(l.last_revision, -1) + CASE WHEN l.in_force THEN 2 ELSE 1 END," \

@@ -111,11 +111,11 @@
 		COMMENT ON COLUMN community.event.corrects IS 'the event that this one adjusts or reverses';
 		COMMENT ON COLUMN community.event.revision IS 'number of the event under its key: 0 the first, then each correction or renewal';
 		COMMENT ON COLUMN community.event.occurred_at_given IS 'false when the caller left the time to the default';
-		COMMENT ON COLUMN community.event.kind IS 'record, adjust or reverse';
+		COMMENT ON COLUMN community.event.kind IS 'record; or adjust, retract (the attached row has changed, or counts no more) or reverse (by reverse())';
 		COMMENT ON COLUMN community.event.type IS 'type of event';
 		COMMENT ON COLUMN community.event.source IS 'where it came from: api, or an attached table';
 		COMMENT ON COLUMN community.event.key IS 'idempotency key, one request for ever within program and source';
-		COMMENT ON COLUMN community.event.reason IS 'why it was reversed';
+		COMMENT ON COLUMN community.event.reason IS 'why it was corrected';
 		COMMENT ON COLUMN community.event.actor IS 'database role that recorded it';
 		COMMENT ON COLUMN community.event.payload IS 'whatever else the application wants to keep with it';
 	END IF;
@@ -208,6 +208,7 @@
 			job_id bigint NOT NULL DEFAULT community.next_id(),
 			name text NOT NULL,
 			object text NOT NULL,
+			subject_id bigint NOT NULL DEFAULT 0,
 			status text NOT NULL DEFAULT 'running',
 			done bigint NOT NULL DEFAULT 0,
 			total bigint,
@@ -219,13 +220,14 @@
 			CONSTRAINT job_run_pkey PRIMARY KEY (program_id, job_id),
 			CONSTRAINT job_run_status_check CHECK (status IN ('running', 'done'))
 		);
-		CREATE UNIQUE INDEX job_run_running_key ON community.job_run (program_id, name, object)
+		CREATE UNIQUE INDEX job_run_running_key ON community.job_run (program_id, name, object, subject_id)
 			WHERE status = 'running';
 		COMMENT ON TABLE community.job_run IS 'long work that commits in batches; read it through the view job';
 		COMMENT ON COLUMN community.job_run.program_id IS 'the program';
 		COMMENT ON COLUMN community.job_run.job_id IS 'the job';
 		COMMENT ON COLUMN community.job_run.name IS 'what is done';
 		COMMENT ON COLUMN community.job_run.object IS 'what it is done to';
+		COMMENT ON COLUMN community.job_run.subject_id IS 'id of the attachment, where it is about one';
 		COMMENT ON COLUMN community.job_run.status IS 'running (or interrupted, to be resumed by the next call) or done';
 		COMMENT ON COLUMN community.job_run.done IS 'rows done';
 		COMMENT ON COLUMN community.job_run.total IS 'rows there were when it began';

@@ -1,6 +1,5 @@
 -- The extension, a program, the attachment, and what was there before it.
 
-\echo
 \echo '2. Attached'
 \echo '───────────'
 \echo 'An order counts 1, and 1 more for every 50.00 of it.  What it counted halves every'
@@ -14,6 +13,7 @@
 \echo '      amount => ''total'', occurred_at => ''ordered_at'','
 \echo '      condition => $$status IN (''paid'', ''shipped'')$$);'
 \echo '  CALL community.backfill(''shop.orders'', ''order'', batch_size => 1000);'
+\echo '  ANALYZE community.event, community.member, community.engagement;'
 \echo
 
 CREATE EXTENSION community;
@@ -24,6 +24,7 @@ SELECT community.attach('shop.orders', type => 'order', member => 'customer_id',
 	amount => 'total', occurred_at => 'ordered_at',
 	condition => $$status IN ('paid', 'shipped')$$) AS attachment \gset
 CALL community.backfill('shop.orders', 'order', batch_size => 1000);
+ANALYZE community.event, community.member, community.engagement;
 
 \echo
 SELECT j.name AS job, j.status, to_char(j.done, '999,999') AS rows,

@@ -1,6 +1,5 @@
 -- One member, live: an order, a correction, a refund, and replays.
 
-\echo
 \echo '6. Live'
 \echo '───────'
 
@@ -52,22 +51,30 @@ FROM community.event WHERE key = (:'order'::uuid)::text ORDER BY revision;
 \echo
 \echo '7. Replays change nothing'
 \echo '─────────────────────────'
-\echo 'A review, sent twice because the network was slow, and a third time by mistake:'
+\echo 'A review comes by function call, twice because the network was slow.  Then it is'
+\echo 'taken back, twice as well.  Then somebody uses its key for something else:'
 \echo
 \echo '  SELECT * FROM community.record(member => ..., type => ''review'', key => ''review 9001'');'
+\echo '  SELECT * FROM community.reverse(key => ''review 9001'', reason => ''spam'');'
 \echo
-SELECT 'first' AS call, to_char(r.event_id, '999,999') AS event, r.replay
+CREATE TEMPORARY TABLE call (step int GENERATED ALWAYS AS IDENTITY, what text, event_id bigint, replay boolean);
+INSERT INTO call (what, event_id, replay) SELECT 'record', r.event_id, r.replay
 FROM community.record(member => :member, type => 'review', key => 'review 9001') AS r;
-\echo
-SELECT 'second' AS call, to_char(r.event_id, '999,999') AS event, r.replay
+INSERT INTO call (what, event_id, replay) SELECT 'record, again', r.event_id, r.replay
 FROM community.record(member => :member, type => 'review', key => 'review 9001') AS r;
-\echo
+INSERT INTO call (what, event_id, replay) SELECT 'reverse', r.event_id, r.replay
+FROM community.reverse(key => 'review 9001', reason => 'spam') AS r;
+INSERT INTO call (what, event_id, replay) SELECT 'reverse, again', r.event_id, r.replay
+FROM community.reverse(key => 'review 9001', reason => 'spam') AS r;
+SELECT what AS call, event_id AS "event id",
+	CASE WHEN replay THEN 'replay' ELSE 'new' END AS receipt
+FROM call ORDER BY step;
 \set ON_ERROR_STOP off
 \set VERBOSITY terse
-\set SHOW_CONTEXT never
-SELECT community.record(member => :member, type => 'thumbs up', key => 'review 9001');
+SELECT community.record(member => :member, type => 'order', key => 'review 9001');
 \echo 'SQLSTATE' :SQLSTATE
 \set ON_ERROR_STOP on
+\set VERBOSITY default
 
 \echo
 \echo 'And the whole backfill again:'

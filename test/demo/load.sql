@@ -20,9 +20,9 @@ CREATE INDEX ON shop.orders (customer_id);
 
 SELECT clock_timestamp() AS began \gset
 \if :is_cdnow
-	\echo 'Purchases of CDNOW, a shop for music, in 1997 and 1998.  All dates are moved by'
-	\echo 'the same number of days, so that the last one is yesterday; the data know days'
-	\echo 'only, so every purchase is made at noon.'
+	\echo 'A tenth of the customers of CDNOW, a shop for music, 1997 to 1998 (Fader and Hardie).'
+	\echo 'All dates are moved by the same number of days, so that the last one is yesterday;'
+	\echo 'the data know days only, so every order is placed at noon.'
 
 	CREATE TEMPORARY TABLE line (number bigint GENERATED ALWAYS AS IDENTITY, text text);
 	\copy line (text) FROM pstdin
@@ -48,9 +48,9 @@ SELECT clock_timestamp() AS began \gset
 	-- size of the customer's purse, and how long the interest lasts
 	CREATE TEMPORARY TABLE customer AS
 	SELECT number, floor(90 * d[1])::int AS first_day,
-		least(39, floor(2.6 * (d[2] ^ -0.42 - 1)))::int AS repeats,
-		3.2 + 0.5 * sqrt(-2 * ln(d[3])) * cos(2 * pi() * e[1]) AS purse,
-		sqrt(e[2]) AS lasts
+		least(59, floor(2.0 * (d[2] ^ -0.55 - 1)))::int AS repeats,
+		3.3 + 0.5 * sqrt(-2 * ln(d[3])) * cos(2 * pi() * e[1]) AS purse,
+		e[2] ^ 0.3 AS lasts
 	FROM generate_series(1, 2357) AS number,
 		pg_temp.dice('customer ' || number) AS d,
 		pg_temp.dice('life ' || number) AS e;

@@ -1,6 +1,5 @@
 -- Who carries the shop.
 
-\echo
 \echo '3. Concentration'
 \echo '────────────────'
 
@@ -48,23 +47,28 @@ GROUP BY r ORDER BY r DESC;
 \echo
 \echo '5. The ten super-users, and why'
 \echo '───────────────────────────────'
-SELECT rank, left(external_id, 8) AS member,
-	to_char(engagement, '990.00') AS engagement,
-	to_char(frequency, '9990') AS orders,
-	to_char(revenue / 100, '999,990.00') AS revenue,
-	to_char(100 * revenue_share, '0.00') || ' %' AS share,
-	last_at::date AS "last order", rfm,
+\echo 'By engagement, with the orders and the last 90 days of them that make it.'
+\echo
+SELECT u.rank, left(u.external_id, 8) AS member,
+	to_char(u.engagement, '990.00') AS engagement,
+	to_char(u.frequency, '9990') AS orders,
+	to_char(r.recent, '990') AS "90 days",
+	u.last_at::date AS "last order",
+	to_char(u.revenue / 100, '999,990.00') AS revenue,
+	to_char(100 * u.revenue_share, '0.00') || ' %' AS share,
 	CASE
-		WHEN rfm / 100 >= 4 AND rfm / 10 % 10 >= 4 THEN 'champion'
-		WHEN rfm / 10 % 10 >= 4 AND rfm / 100 = 3 THEN 'loyal'
-		WHEN rfm / 10 % 10 >= 4 THEN 'at risk'
-		WHEN rfm / 100 >= 4 THEN 'promising'
+		WHEN u.rfm / 100 >= 4 AND u.rfm / 10 % 10 >= 4 THEN 'champion'
+		WHEN u.rfm / 10 % 10 >= 4 AND u.rfm / 100 = 3 THEN 'loyal'
+		WHEN u.rfm / 10 % 10 >= 4 THEN 'at risk'
+		WHEN u.rfm / 100 >= 4 THEN 'promising'
 		ELSE 'asleep'
-	END AS "in words"
-FROM u ORDER BY rank, member LIMIT 10;
+	END || ' ' || u.rfm AS "in words"
+FROM u, LATERAL (SELECT count(*) AS recent FROM community.event AS e
+	WHERE e.program_id = community.current_program() AND e.member_id = u.member
+		AND e.occurred_at > now() - interval '90 days') AS r
+ORDER BY u.rank, u.member LIMIT 10;
 
 SELECT 'The ten hold ' || to_char(100 * sum(revenue_share), 'FM990.0') || ' % of the revenue; '
 	|| 'they are ' || to_char(1000.0 / (SELECT count(*) FROM u), 'FM990.0') || ' % of the members.' AS text
 FROM (SELECT revenue_share FROM u ORDER BY rank LIMIT 10) AS t \gset
-\echo
 \echo :text

@@ -21,13 +21,10 @@ fi
 # message.  Whatever else the server has to say is shown as it is.
 render() {
 	awk '
-		function thousands(n) {
-			while (match(n, /^[0-9][0-9][0-9][0-9]/) || match(n, /^[0-9]+[0-9][0-9][0-9](,|$)/)) {
-				i = index(n, ",") ? index(n, ",") - 1 : length(n)
-				if (i <= 3) break
-				n = substr(n, 1, i - 3) "," substr(n, i - 2)
-			}
-			return n
+		function thousands(n,	tail) {
+			for (tail = ""; length(n) > 3; n = substr(n, 1, length(n) - 3))
+				tail = "," substr(n, length(n) - 2) tail
+			return n tail
 		}
 		/NOTICE:  backfill of .* rows \([0-9]+%\)$/ {
 			match($0, /: [0-9]+ of [0-9]+ rows/)
@@ -37,10 +34,17 @@ render() {
 			for (i = 1; i <= 40; i++) bar = bar (i <= share * 40 ? "█" : "░")
 			printf "  %s %3d %%  %6s of %s rows\n", bar, share * 100, \
 				thousands(word[1]), thousands(word[3])
+			last = "bar"
 			fflush()
 			next
 		}
-		{ sub(/^psql:[^ ]*:[0-9]+: /, ""); sub(/[ \t]+$/, ""); print; fflush() }'
+		{
+			sub(/^psql:[^ ]*:[0-9]+: /, "")
+			sub(/[ \t]+$/, "")
+			if ($0 != "" || last != "") print
+			last = $0
+			fflush()
+		}'
 }
 
 # play FILE [OPTIONS]
@@ -49,12 +53,15 @@ play() {
 	shift
 	psql -Xq --set=ON_ERROR_STOP=1 --pset=pager=off --pset=footer=off \
 		--pset=linestyle=unicode --pset=border=1 --pset=null='·' \
-		"$@" -f "$file" 2>&1 | render
+		"$@" -f "$file" 2>&1
 }
 
-play load.sql --set=source=$source <"$data"
-play attach.sql
-play read.sql
-play live.sql
+{
+	play load.sql --set=source=$source <"$data"
+	for part in attach read live; do
+		echo
+		play $part.sql </dev/null
+	done
+} | render
 awk -v ms=$((($(date +%s%N) - began) / 1000000)) \
-	'BEGIN { printf "\nThe whole story took %.1f s.\n", ms / 1000 }'
+	'BEGIN { printf "The whole story took %.1f s.\n", ms / 1000 }'

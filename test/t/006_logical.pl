@@ -23,7 +23,7 @@ $publisher->safe_psql('postgres', q{DO $$ BEGIN EXECUTE (
 		AND relname NOT IN ('installation', 'attachment')); END $$});
 $subscriber->safe_psql('postgres', q{CREATE EXTENSION community; SELECT community.install_tables()});
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION community CONNECTION '"
-	  . $publisher->connstr('postgres') . "' PUBLICATION community");
+	  . $publisher->connstr . " dbname=postgres' PUBLICATION community");
 $subscriber->wait_for_subscription_sync($publisher, 'community');
 
 $publisher->safe_psql('postgres', <<'SQL');
