@@ -30,6 +30,7 @@ typedef struct ActivityEvent
 	int64		member;
 	Datum		external_id;	/* text; used when by_external_id */
 	bool		by_external_id;
+	bool		may_be_unknown; /* look before inserting: see rows.c */
 	Datum		type;			/* text */
 	Datum		key;			/* text */
 	Datum		source;			/* text */

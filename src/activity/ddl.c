@@ -26,6 +26,7 @@
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -55,22 +56,17 @@ check_event_trigger(FunctionCallInfo fcinfo, const char *name)
 				 errmsg("%s() can only be called as an event trigger", name)));
 }
 
-/* Tables that the command has touched. */
+/* The relations that a query gives. */
 static List *
-changed_tables(void)
+query_relations(CorePlan *plan, Datum *values)
 {
-	static CorePlan plan = {
-		.sql = "SELECT DISTINCT c.objid"
-		" FROM pg_catalog.pg_event_trigger_ddl_commands() AS c"
-		" WHERE c.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-	};
 	MemoryContext caller = CurrentMemoryContext;
 	List	   *result = NIL;
 	uint64		i;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	core_run(&plan, NULL, NULL, false);
+	core_run(plan, values, NULL, false);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -82,6 +78,19 @@ changed_tables(void)
 	}
 	SPI_finish();
 	return result;
+}
+
+/* Tables that the command has touched. */
+static List *
+changed_tables(void)
+{
+	static CorePlan plan = {
+		.sql = "SELECT DISTINCT c.objid"
+		" FROM pg_catalog.pg_event_trigger_ddl_commands() AS c"
+		" WHERE c.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+	};
+
+	return query_relations(&plan, NULL);
 }
 
 /* The attachments whose triggers are on a table. */
@@ -157,6 +166,56 @@ check_attachment(const Attachment *attachment, Relation relation)
 	AtEOXact_GUC(true, level);
 }
 
+/* Give a table and all partitions below it the triggers they lack. */
+static void
+adopt_partitions(const AttachmentId *id, Oid relid, bool may_have_rows)
+{
+	ListCell   *cell;
+
+	foreach(cell, activity_table_and_partitions(relid, ShareRowExclusiveLock))
+	{
+		Oid			part = lfirst_oid(cell);
+
+		if (activity_install_triggers(id->program, id->id, part) &&
+			may_have_rows && get_rel_relkind(part) == RELKIND_RELATION)
+			ereport(NOTICE,
+					(errmsg("rows that table \"%s\" brings along are not recorded yet",
+							get_rel_name(part)),
+					 errhint("Call community.backfill() for the partitioned table.")));
+	}
+}
+
+/* Tables that have the triggers of an attachment. */
+static List *
+tables_with_triggers(const AttachmentId *id)
+{
+	static CorePlan plan = {
+		.sql = "SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t"
+		" WHERE t.tgfoid OPERATOR(pg_catalog.=) $1"
+		" AND t.tgname OPERATOR(pg_catalog.=) $2::pg_catalog.name",
+		.nargs = 2,
+		.argtypes = {OIDOID, TEXTOID}
+	};
+	Datum		values[2];
+
+	values[0] = ObjectIdGetDatum(activity_trigger_function());
+	values[1] = CStringGetTextDatum(psprintf("community_%lld_insert",
+											 (long long) id->id));
+	return query_relations(&plan, values);
+}
+
+/* Take the triggers off tables that are no longer part of the attached one. */
+static void
+release_tables(const AttachmentId *id, Oid attached)
+{
+	List	   *family = activity_table_and_partitions(attached, NoLock);
+	ListCell   *cell;
+
+	foreach(cell, tables_with_triggers(id))
+		if (!list_member_oid(family, lfirst_oid(cell)))
+		activity_drop_triggers(id->id, lfirst_oid(cell));
+}
+
 /* See to the attachments whose triggers a changed table has. */
 static void
 see_to_own_triggers(Oid relid)
@@ -167,28 +226,25 @@ see_to_own_triggers(Oid relid)
 	{
 		AttachmentId *id = (AttachmentId *) lfirst(cell);
 		Attachment *attachment = load_attachment(id);
-		Relation	relation;
-		bool		belongs;
 
 		if (attachment == NULL)
 			continue;
-		relation = table_open(relid, AccessShareLock);
-		belongs = activity_is_attached_to(attachment, relation);
 		if (relid == attachment->relation)
-			check_attachment(attachment, relation);
-		table_close(relation, NoLock);
-		if (!belongs)
 		{
-			ListCell   *part;
+			Relation	relation = table_open(relid, AccessShareLock);
 
-			foreach(part, activity_table_and_partitions(relid,
-														AccessExclusiveLock))
-				activity_drop_triggers(id->id, lfirst_oid(part));
+			check_attachment(attachment, relation);
+			table_close(relation, NoLock);
+		}
+		if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		{
+			adopt_partitions(id, relid, true);
+			release_tables(id, attachment->relation);
 		}
 	}
 }
 
-/* Give a partition the triggers of the attached tables above it. */
+/* Give a new partition the triggers of the attached tables above it. */
 static void
 adopt_partition(Oid relid, bool may_have_rows)
 {
@@ -199,22 +255,8 @@ adopt_partition(Oid relid, bool may_have_rows)
 		ListCell   *cell;
 
 		foreach(cell, attachments_on(lfirst_oid(ancestor)))
-		{
-			AttachmentId *id = (AttachmentId *) lfirst(cell);
-			bool		adopted = false;
-			ListCell   *part;
-
-			foreach(part, activity_table_and_partitions(relid,
-														ShareRowExclusiveLock))
-				if (activity_install_triggers(id->program, id->id,
-											  lfirst_oid(part)))
-				adopted = true;
-			if (adopted && may_have_rows)
-				ereport(NOTICE,
-						(errmsg("rows that table \"%s\" brings along are not recorded yet",
-								get_rel_name(relid)),
-						 errhint("Call community.backfill() for the partitioned table.")));
-		}
+			adopt_partitions((AttachmentId *) lfirst(cell), relid,
+							 may_have_rows);
 	}
 }
 

@@ -110,7 +110,8 @@ activity_can_insert_directly(const ActivityEvent *event)
 {
 	return core_table_is_usable(&event_table) &&
 		core_table_is_usable(&type_table) &&
-		(!event->has_target || core_table_is_usable(&member_table)) &&
+		((!event->has_target && !event->may_be_unknown) ||
+		 core_table_is_usable(&member_table)) &&
 		(!event->by_external_id ||
 		 core_table_is_usable(&member_by_external_id));
 }
@@ -140,11 +141,13 @@ resolve_member(const ActivityEvent *event, int64 *member)
 	bool		nulls[MEMBER_COLUMNS];
 
 	*member = event->member;
-	if (!event->by_external_id)
+	if (!event->by_external_id && !event->may_be_unknown)
 		return true;
 	keys[0] = Int64GetDatum(event->program);
-	keys[1] = event->external_id;
-	if (!core_table_fetch(&member_by_external_id, keys, values, nulls))
+	keys[1] = event->by_external_id ? event->external_id :
+		Int64GetDatum(event->member);
+	if (!core_table_fetch(event->by_external_id ? &member_by_external_id :
+						  &member_table, keys, values, nulls))
 		return false;
 	*member = DatumGetInt64(values[MEMBER_MEMBER]);
 	return true;

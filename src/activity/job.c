@@ -206,25 +206,31 @@ activity_finish_job(ActivityJob *job)
 	SPI_finish();
 }
 
+/* Percent of the work that is done; rows may have come since it was counted. */
+static int
+percent_done(const ActivityJob *job)
+{
+	if (job->total <= 0 || job->done >= job->total)
+		return 100;
+	return (int) ((double) job->done / job->total * 100);
+}
+
 /* A notice whenever a tenth of the work is done, and at the end. */
 void
 activity_tell_progress(const ActivityJob *job, bool last)
 {
 	static int64 told_job = 0;
 	static int	told_tenths = 0;
-	int			tenths = job->total <= 0 ? 10 :
-	(int) Min(10, (double) job->done / job->total * 10);
+	int			tenths = last ? 10 : percent_done(job) / 10;
 
 	if (told_job != job->id)
 		told_tenths = 0;
 	told_job = job->id;
-	if (!last && tenths == told_tenths)
+	if (tenths == told_tenths)
 		return;
 	told_tenths = tenths;
 	ereport(NOTICE,
 			(errmsg("%s of %s: %lld of %lld rows (%d%%)", job->name,
 					job->object, (long long) job->done,
-					(long long) job->total,
-					job->total <= 0 ? 100 :
-					(int) ((double) job->done / job->total * 100))));
+					(long long) job->total, percent_done(job))));
 }

@@ -55,6 +55,10 @@ PG_FUNCTION_INFO_V1(community_record);
 #define BY_ID_WITH_TARGET \
 	INSERT_EVENT "SELECT " EVENT_VALUES("$2") \
 	" FROM community.member AS o WHERE o.program_id = $1 AND o.member_id = $9"
+#define BY_KNOWN_ID \
+	INSERT_EVENT "SELECT " EVENT_VALUES("m.member_id") \
+	" FROM community.member AS m" \
+	" WHERE m.program_id = $1 AND m.member_id = $2"
 #define BY_EXTERNAL_ID \
 	INSERT_EVENT "SELECT " EVENT_VALUES("m.member_id") \
 	" FROM community.member AS m" \
@@ -71,6 +75,10 @@ PG_FUNCTION_INFO_V1(community_record);
 
 static CorePlan insert_by_id = {
 	.sql = BY_ID CLAIM_KEY,
+	INSERT_ARGS(INT8OID)
+};
+static CorePlan insert_by_known_id = {
+	.sql = BY_KNOWN_ID CLAIM_KEY,
 	INSERT_ARGS(INT8OID)
 };
 static CorePlan insert_with_target = {
@@ -157,6 +165,7 @@ insert_by_sql(const ActivityEvent *event, ActivityReceipt *receipt,
 	if (event->payload == (Datum) 0)
 		nulls[9] = 'n';
 	core_run(event->by_external_id ? &insert_by_external_id :
+			 event->may_be_unknown ? &insert_by_known_id :
 			 event->has_target ? &insert_with_target : &insert_by_id,
 			 values, nulls, false);
 	if (SPI_processed == 0)
@@ -170,8 +179,9 @@ insert_by_sql(const ActivityEvent *event, ActivityReceipt *receipt,
 
 /*
  * Record an event and its engagement.  False when nothing was inserted,
- * because the key is known or the external id or target is not; the caller
- * knows which question to ask next.  Inside core_enter().
+ * because the key is known or the external id or target is not, or the
+ * member where it may be unknown; the caller knows which question to ask next.
+ * Inside core_enter().
  *
  * With an external id there is no target: attached rows with one go as a set.
  */

@@ -313,7 +313,7 @@ insert_events(const Work *work, CorePlan *plan)
 	" coalesce(t.weight + t.weight_per_unit * " AMOUNT ", 1)" \
 	" FROM incoming AS i JOIN community.member AS m ON " member_of_row \
 	find_target FIND_RULE \
-	" WHERE m.status = 'active' AND (o.member_id IS NOT NULL" \
+	" WHERE i.live AND m.status = 'active' AND (o.member_id IS NOT NULL" \
 	" OR (i.target_id IS NULL AND i.target_external_id IS NULL))" \
 	" ON CONFLICT (program_id, key, source, revision) DO NOTHING" \
 	" RETURNING event_id, member_id, engagement, occurred_at"
@@ -503,7 +503,10 @@ read_single_row(const Work *work, TupleTableSlot *slot, ActivityEvent *event)
 								  "external id");
 	}
 	else
+	{
 		event->member = DatumGetInt64(row_value(slot, ROW_MEMBER, &isnull));
+		event->may_be_unknown = attachment->enroll;
+	}
 	value = row_value(slot, attachment->amount_decimal ? ROW_AMOUNT_DECIMAL :
 					  ROW_AMOUNT, &isnull);
 	if (isnull)
@@ -534,11 +537,17 @@ record_single_row(const Work *work)
 	ActivityEvent event = {0};
 	ActivityReceipt receipt;
 	bool		recorded;
+	bool		isnull;
 
 	if (!tuplestore_gettupleslot(work->rows->store, true, true, slot))
 		elog(ERROR, "row has gone");
-	read_single_row(work, slot, &event);
-	recorded = activity_record_event(&event, &receipt);
+	/* a backfill also meets rows that do not count */
+	recorded = DatumGetBool(row_value(slot, ROW_LIVE, &isnull));
+	if (recorded)
+	{
+		read_single_row(work, slot, &event);
+		recorded = activity_record_event(&event, &receipt);
+	}
 	ExecDropSingleTupleTableSlot(slot);
 	return recorded;
 }

@@ -214,6 +214,64 @@ check_rebuild_argument(text *what)
 }
 
 /*
+ * Empty the table of the scores of a program whose half-life has changed.
+ * Scores of two half-lives do not compare, so an index must not hold both,
+ * not even those of dead rows: the table is truncated, and what belongs to
+ * other programs put back.
+ */
+static void
+clear_other_half_life(int64 program)
+{
+	static CorePlan differs = {
+		.sql = "SELECT true FROM community.engagement AS g"
+		" JOIN community.program AS p ON p.program_id = g.program_id"
+		" WHERE g.program_id = $1"
+		" AND community.half_life(g.score) <> p.half_life LIMIT 1",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	static CorePlan others = {
+		.sql = "SELECT array_agg(g.program_id), array_agg(g.member_id),"
+		" array_agg(g.closed), array_agg(g.score::text)"
+		" FROM community.engagement AS g WHERE g.program_id <> $1",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	static CorePlan put_back = {
+		.sql = "INSERT INTO community.engagement (program_id, member_id,"
+		" closed, score) SELECT o.program_id, o.member_id, o.closed,"
+		" o.score::community.decayed FROM unnest($1, $2, $3, $4)"
+		" AS o (program_id, member_id, closed, score)",
+		.nargs = 4,
+		.argtypes = {INT8ARRAYOID, INT8ARRAYOID, BOOLARRAYOID, TEXTARRAYOID}
+	};
+	Datum		values[4];
+	char		nulls[5] = "    ";
+	int			i;
+
+	values[0] = Int64GetDatum(program);
+	core_run(&differs, values, NULL, false);
+	if (SPI_processed == 0)
+		return;
+	if (SPI_execute("LOCK TABLE community.engagement"
+					" IN ACCESS EXCLUSIVE MODE", false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not lock \"community.engagement\"");
+	core_run(&others, values, NULL, false);
+	for (i = 0; i < lengthof(values); i++)
+	{
+		bool		isnull;
+
+		values[i] = core_field(0, i + 1, &isnull);
+		if (isnull)
+			nulls[i] = 'n';
+	}
+	if (SPI_execute("TRUNCATE community.engagement", false, 0) !=
+		SPI_OK_UTILITY)
+		elog(ERROR, "could not truncate \"community.engagement\"");
+	core_run(&put_back, values, nulls, false);
+}
+
+/*
  * rebuild(what, program) -> bigint: engagement is the sum over the events,
  * each at the time of the event it is or corrects.  Members are locked first,
  * so that the sum is read when no event of theirs is under way.
@@ -267,6 +325,7 @@ community_rebuild(PG_FUNCTION_ARGS)
 	check_rebuild_argument(PG_GETARG_TEXT_PP(0));
 	values[0] = PG_GETARG_DATUM(1);
 	core_enter(&scope);
+	clear_other_half_life(PG_GETARG_INT64(1));
 	core_run(&open, values, NULL, false);
 	changed = (int64) SPI_processed;
 	core_run_into(&lock, values, NULL, false, None_Receiver);

@@ -20,6 +20,8 @@
 			PERFORM community.rebuild('engagement', thing.program_id);
 		END LOOP;
 		ALTER TABLE community.engagement ALTER COLUMN score SET NOT NULL;
+		-- programs may differ in half-life, and such scores do not compare
+		ALTER TABLE community.engagement ALTER COLUMN score SET STATISTICS 0;
 		CREATE INDEX engagement_score_idx ON community.engagement (program_id, score);
 		COMMENT ON COLUMN community.engagement.score IS
 			'sum of the engagement of all events, halved every half-life; ORDER BY score is right at any time';

@@ -120,7 +120,7 @@ end_hold() {
 
 # Median and range of a side, or of the ratio of two.
 summary() {
-	paste "$@" | awk '{ print (NF > 1 ? $1 / $2 : $1) }' | sort -n | awk '
+	paste "$@" | awk '{ print (NF < 2 ? $1 : $2 > 0 ? $1 / $2 : 9999) }' | sort -n | awk '
 		{ v[NR] = $1 }
 		END {
 			m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2

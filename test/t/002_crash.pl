@@ -82,7 +82,7 @@ is($node->safe_psql('postgres', 'SELECT DISTINCT status, done FROM community.job
 is( $node->safe_psql('postgres', q{
 		WITH e AS (SELECT key, member_id, sum(amount)::bigint AS amount FROM community.event
 				WHERE type = 'order' GROUP BY 1, 2
-				HAVING sum(CASE kind WHEN 'record' THEN 1 WHEN 'reverse' THEN -1 ELSE 0 END) > 0),
+				HAVING sum(CASE kind WHEN 'record' THEN 1 WHEN 'adjust' THEN 0 ELSE -1 END) > 0),
 			o AS (SELECT id::text, customer::bigint, (total * 100)::bigint FROM orders)
 		SELECT count(*) FROM ((TABLE e EXCEPT ALL TABLE o) UNION ALL (TABLE o EXCEPT ALL TABLE e)) AS d}),
 	'0', 'events agree with the orders, one by one');
