@@ -58,8 +58,10 @@ SELECT count(*) > 1000 AS enough, count(*) FILTER (WHERE kind = 'retract') > 100
 FROM community.event WHERE source = 'public.deed/deed';
 -- backfill finds nothing to do, whatever the batch
 SELECT count(*) AS before FROM community.event WHERE source = 'public.deed/deed' \gset
+SET client_min_messages = warning;
 CALL community.backfill('deed', 'deed', 1);
 CALL community.backfill('deed', 'deed', 100);
+RESET client_min_messages;
 SELECT count(*) - :before AS recorded FROM community.event WHERE source = 'public.deed/deed';
 -- engagement is what the rows that count bring
 SELECT count(*) AS wrong FROM community.engagement g

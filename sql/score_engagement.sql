@@ -26,7 +26,8 @@ SELECT member, external_id, rank, percentile, round(engagement::numeric, 6) AS e
 	frequency, revenue, round(revenue_share, 4) AS share
 FROM community.super_users('2024-02-01 00:00+00') ORDER BY rank, member;
 -- what was true earlier, by what had occurred then
-SELECT member, frequency, revenue FROM community.super_users('2024-01-10 00:00+00') WHERE member IN (9, 10) ORDER BY member;
+SELECT member, rank, round(engagement::numeric, 6) AS engagement, frequency, revenue
+FROM community.super_users('2024-01-10 00:00+00') WHERE member IN (8, 9, 10) ORDER BY member;
 SELECT round(sum(revenue_share), 10) AS whole FROM community.super_user WHERE program_id = community.current_program();
 -- an oracle for rank and engagement
 SELECT count(*) AS wrong FROM (

@@ -282,6 +282,39 @@ define_rows(FunctionCallInfo fcinfo, Relation relation, Definition *def)
 								   PG_GETARG_TEXT_PP(ARG_KEY));
 }
 
+/*
+ * The source when none is given: the one that the table had when it was last
+ * attached as that type, whatever its name was then, or one made of its name.
+ */
+static char *
+default_source(const Definition *def, Relation relation)
+{
+	static CorePlan plan = {
+		.sql = "SELECT source FROM community.attachment"
+		" WHERE program_id = $1 AND relation = $2 AND type = $3"
+		" ORDER BY attachment_id DESC LIMIT 1",
+		.nargs = 3,
+		.argtypes = {INT8OID, REGCLASSOID, TEXTOID}
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *source = NULL;
+	Datum		values[3];
+	CoreScope	scope;
+
+	values[0] = Int64GetDatum(def->program);
+	values[1] = ObjectIdGetDatum(def->relation);
+	values[2] = PointerGetDatum(def->type);
+	core_enter(&scope);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed > 0)
+		source = MemoryContextStrdup(caller, core_text(0, 1));
+	core_leave(&scope);
+	if (source != NULL)
+		return source;
+	return psprintf("%s/%s", activity_qualified_name(relation),
+					text_to_cstring(def->type));
+}
+
 /* The settings of the program that the definition keeps. */
 static void
 read_program(Definition *def)
@@ -450,8 +483,7 @@ community_attach(PG_FUNCTION_ARGS)
 	check_relation(relation);
 	read_program(&def);
 	if (PG_ARGISNULL(ARG_SOURCE))
-		def.source = psprintf("%s/%s", activity_qualified_name(relation),
-							  text_to_cstring(def.type));
+		def.source = default_source(&def, relation);
 	else
 		def.source = core_name_argument(PG_GETARG_TEXT_PP(ARG_SOURCE),
 										"source");

@@ -274,6 +274,28 @@ find_attachment(int64 program, Oid relation, text *type, MemoryContext context)
 	return attachment;
 }
 
+/* Batch after batch, to the end. */
+static void
+backfill_batches(Attachment *attachment, ActivityJob *job, int batch_size)
+{
+	MemoryContext context = AllocSetContextCreate(job->context,
+												  "community batch",
+												  ALLOCSET_DEFAULT_SIZES);
+	bool		more;
+
+	do
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		more = backfill_batch(attachment, job, batch_size);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+		activity_tell_progress(job, !more);
+		if (more)
+			activity_commit_batch(job);
+	} while (more);
+}
+
 /* CALL backfill(relation, type, batch_size, program) */
 Datum
 community_backfill(PG_FUNCTION_ARGS)
@@ -281,10 +303,8 @@ community_backfill(PG_FUNCTION_ARGS)
 	Oid			relation = PG_GETARG_OID(0);
 	int32		batch_size = PG_GETARG_INT32(2);
 	int64		program = PG_GETARG_INT64(3);
-	MemoryContext batch_context;
 	Attachment *attachment;
 	ActivityJob *job;
-	bool		more;
 	int			i;
 
 	for (i = 0; i < 4; i++)
@@ -306,20 +326,17 @@ community_backfill(PG_FUNCTION_ARGS)
 								 PortalContext);
 	job = activity_begin_job(fcinfo, program, "backfill", attachment->source,
 							 attachment->id);
-	activity_start_job(job, count_rows(attachment));
-	batch_context = AllocSetContextCreate(job->context, "community batch",
-										  ALLOCSET_DEFAULT_SIZES);
-	do
+	PG_TRY();
 	{
-		MemoryContext old = MemoryContextSwitchTo(batch_context);
-
-		more = backfill_batch(attachment, job, batch_size);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(batch_context);
-		activity_tell_progress(job, !more);
-		if (more)
-			activity_commit_batch(job);
-	} while (more);
-	activity_finish_job(job);
+		activity_start_job(job, count_rows(attachment));
+		backfill_batches(attachment, job, batch_size);
+		activity_finish_job(job);
+	}
+	PG_CATCH();
+	{
+		activity_unlock_job(job);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	PG_RETURN_VOID();
 }

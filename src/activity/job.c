@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -24,6 +25,9 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+
+/* sets our advisory locks apart from those of the application */
+#define JOB_LOCK	17229
 
 /*
  * Connect to SPI for the life of the procedure and make room for what must
@@ -64,14 +68,51 @@ keep_position(ActivityJob *job, Datum position)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * A job that is being worked on is locked by its session; the lock goes with
+ * the session, however that ends.
+ */
+static void
+job_lock_tag(const ActivityJob *job, LOCKTAG *tag)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (job->id >> 32),
+						 (uint32) job->id, JOB_LOCK);
+}
+
+static void
+lock_job(ActivityJob *job)
+{
+	LOCKTAG		tag;
+
+	job_lock_tag(job, &tag);
+	if (LockAcquire(&tag, ExclusiveLock, true, true) ==
+		LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("%s of %s is running in another session", job->name,
+						job->object)));
+	job->locked = true;
+}
+
+/* Let the job go, done or not; for the end and for errors. */
+void
+activity_unlock_job(ActivityJob *job)
+{
+	LOCKTAG		tag;
+
+	if (!job->locked)
+		return;
+	job_lock_tag(job, &tag);
+	(void) LockRelease(&tag, ExclusiveLock, true);
+	job->locked = false;
+}
+
 /* Take up an interrupted job of that name; false when there is none. */
 static bool
 resume(ActivityJob *job)
 {
 	static CorePlan find = {
-		.sql = "SELECT j.job_id, j.done, j.total, j.position, j.process_id,"
-		" EXISTS (SELECT FROM pg_stat_get_activity(NULL) AS a"
-		"  WHERE a.pid = j.process_id AND a.pid <> pg_backend_pid())"
+		.sql = "SELECT j.job_id, j.done, j.total, j.position"
 		" FROM community.job_run AS j WHERE j.program_id = $1 AND j.name = $2"
 		" AND j.object = $3 AND j.subject_id = $4 AND j.status = 'running'"
 		" FOR UPDATE",
@@ -95,17 +136,12 @@ resume(ActivityJob *job)
 	core_run(&find, values, NULL, false);
 	if (SPI_processed == 0)
 		return false;
-	if (core_bool(0, 6))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("%s of %s is running in process %lld already",
-						job->name, job->object,
-						(long long) core_int64(0, 5))));
 	job->id = core_int64(0, 1);
 	job->done = core_int64(0, 2);
 	job->total = core_int64(0, 3);
 	position = core_field(0, 4, &isnull);
 	keep_position(job, isnull ? (Datum) 0 : position);
+	lock_job(job);
 	values[1] = Int64GetDatum(job->id);
 	core_run(&take, values, NULL, false);
 	ereport(NOTICE,
@@ -140,9 +176,10 @@ activity_start_job(ActivityJob *job, int64 total)
 		if (SPI_processed == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("%s of %s is running already", job->name,
-							job->object)));
+					 errmsg("%s of %s is running in another session",
+							job->name, job->object)));
 		job->id = core_int64(0, 1);
+		lock_job(job);
 	}
 	core_leave(&scope);
 	activity_commit_batch(job);
@@ -203,6 +240,7 @@ activity_finish_job(ActivityJob *job)
 	core_run(&plan, values, NULL, false);
 	core_leave(&scope);
 	activity_commit_batch(job);
+	activity_unlock_job(job);
 	SPI_finish();
 }
 

@@ -19,6 +19,7 @@ typedef struct ActivityJob
 	char	   *object;
 	int64		subject_id;
 	bool		commits;		/* between batches */
+	bool		locked;
 	int64		done;
 	int64		total;
 	Datum		position;		/* text[], or 0 at the beginning */
@@ -32,6 +33,7 @@ extern void activity_start_job(ActivityJob *job, int64 total);
 extern void activity_advance_job(ActivityJob *job, int64 rows, Datum position);
 extern void activity_commit_batch(ActivityJob *job);
 extern void activity_finish_job(ActivityJob *job);
+extern void activity_unlock_job(ActivityJob *job);
 extern void activity_tell_progress(const ActivityJob *job, bool last);
 
 #endif							/* COMMUNITY_JOB_H */

@@ -89,7 +89,8 @@ static void
 read_standing(const Request *request, Standing *standing)
 {
 	static CorePlan plan = {
-		.sql = "SELECT max(revision), sum(amount)::bigint, sum(engagement),"
+		.sql = "SELECT max(revision), sum(amount)::bigint,"
+		" sum(engagement ORDER BY revision),"
 		" (array_agg(kind ORDER BY revision DESC))[1] IN ('reverse', 'retract')"
 		" AND sum(amount) = 0"
 		" FROM community.event WHERE program_id = $1 AND source = $2"

@@ -360,7 +360,8 @@ static CorePlan insert_fresh[2][3] = {
 	"   AND e.key = i.key AND e.kind = 'record'" \
 	"  ORDER BY e.revision DESC LIMIT 1) AS e ON true" \
 	" LEFT JOIN LATERAL (SELECT max(c.revision) AS last_revision," \
-	"   sum(c.amount)::bigint AS net, sum(c.engagement) AS engagement," \
+	"   sum(c.amount)::bigint AS net," \
+	"   sum(c.engagement ORDER BY c.revision) AS engagement," \
 	"   sum(c.amount) FILTER (WHERE c.kind IN ('record', 'adjust')) AS said," \
 	"   bool_or(c.kind = 'retract') AS dead" \
 	"  FROM community.event AS c" \
@@ -374,7 +375,7 @@ static CorePlan insert_fresh[2][3] = {
 	" UNION ALL" \
 	" SELECT l.key, 'adjust', l.member_id, l.last_revision + 1, l.event_id," \
 	"  l.logged_target, l.difference," \
-	"  coalesce(t.weight_per_unit, 0) * l.difference, " NOW ", false, false" \
+	"  coalesce(t.weight_per_unit, 0) * l.difference + 0, " NOW ", false, false" \
 	" FROM (SELECT l.*, CASE WHEN l.net >= 0" \
 	"   THEN greatest(l.amount - l.said, - l.net)" \
 	"   ELSE least(l.amount - l.said, - l.net) END::bigint AS difference" \

@@ -111,7 +111,8 @@
 		COMMENT ON COLUMN community.event.corrects IS 'the event that this one adjusts or reverses';
 		COMMENT ON COLUMN community.event.revision IS 'number of the event under its key: 0 the first, then each correction or renewal';
 		COMMENT ON COLUMN community.event.occurred_at_given IS 'false when the caller left the time to the default';
-		COMMENT ON COLUMN community.event.kind IS 'record; or adjust, retract (the attached row has changed, or counts no more) or reverse (by reverse())';
+		COMMENT ON COLUMN community.event.kind IS
+			'record; adjust or retract when an attached row has changed or counts no more; reverse by reverse()';
 		COMMENT ON COLUMN community.event.type IS 'type of event';
 		COMMENT ON COLUMN community.event.source IS 'where it came from: api, or an attached table';
 		COMMENT ON COLUMN community.event.key IS 'idempotency key, one request for ever within program and source';
@@ -242,7 +243,12 @@
 		CREATE VIEW community.job WITH (security_invoker = true) AS
 		SELECT j.program_id, j.job_id, j.name, j.object,
 			CASE WHEN j.status = 'running'
-					AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.pid = j.process_id)
+					AND NOT EXISTS (SELECT FROM pg_locks AS l
+						WHERE l.locktype = 'advisory' AND l.objsubid = 17229
+							AND l.database = (SELECT d.oid FROM pg_database AS d
+								WHERE d.datname = current_database())
+							AND l.classid::bigint = j.job_id >> 32
+							AND l.objid::bigint = (j.job_id & 4294967295))
 				THEN 'interrupted' ELSE j.status END AS status,
 			j.done, j.total,
 			CASE WHEN j.total > 0 THEN round(100.0 * j.done / j.total, 1) END AS percent,

@@ -19,6 +19,22 @@
 			thing.relation, thing."column", thing.expression);
 	END LOOP;
 
+	-- attachments whose triggers went with the extension
+	FOR thing IN
+		SELECT a.program_id, a.attachment_id, a.relation, a.type
+		FROM community.attachment AS a
+		WHERE a.detached_at IS NULL AND NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = a.relation
+				AND t.tgname = format('community_%s_insert', a.attachment_id))
+	LOOP
+		UPDATE community.attachment AS a
+		SET detached_at = clock_timestamp(), detach_reason = 'triggers dropped'
+		WHERE a.program_id = thing.program_id AND a.attachment_id = thing.attachment_id;
+		RAISE WARNING 'table % is no longer attached as type %: its triggers are gone',
+			thing.relation, thing.type
+			USING HINT = 'Call community.attach() and community.backfill(): the source stays, so nothing counts twice.';
+	END LOOP;
+
 	-- whose they are
 	FOR thing IN
 		SELECT c.oid::regclass AS relation,

@@ -327,10 +327,9 @@ community_rebuild(PG_FUNCTION_ARGS)
 	core_enter(&scope);
 	clear_other_half_life(PG_GETARG_INT64(1));
 	core_run(&open, values, NULL, false);
-	changed = (int64) SPI_processed;
 	core_run_into(&lock, values, NULL, false, None_Receiver);
 	core_run(&rebuild, values, NULL, false);
-	changed += (int64) SPI_processed;
+	changed = (int64) SPI_processed;
 	core_leave(&scope);
 	PG_RETURN_INT64(changed);
 }

@@ -27,6 +27,8 @@ RETURNS TABLE (
 	revenue_share pg_catalog.numeric)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10000
 SET search_path = pg_catalog, pg_temp
+-- right after a load there are no statistics, and every set here may be large
+SET enable_nestloop = off
 AS $super_users$
 #variable_conflict use_column
 BEGIN
@@ -58,6 +60,23 @@ BEGIN
 				WITHIN GROUP (ORDER BY b.revenue) AS revenue,
 			sum(b.revenue) AS total
 		FROM buyer AS b
+	), later AS (
+		-- what the scores hold of events that had not occurred by then
+		SELECT e.member_id, community.decayed_sum(e.engagement,
+			coalesce(o.occurred_at, e.occurred_at), p.half_life) AS score
+		FROM community.event AS e
+		JOIN community.program AS p ON p.program_id = e.program_id
+		LEFT JOIN community.event AS o
+			ON o.program_id = e.program_id AND o.event_id = e.corrects
+		WHERE e.program_id = super_users.program
+			AND e.occurred_at > super_users.as_of
+		GROUP BY e.member_id
+	), board AS (
+		SELECT g.member_id, CASE WHEN l.member_id IS NULL THEN g.score
+			ELSE g.score OPERATOR(community.-) l.score END AS score
+		FROM community.engagement AS g
+		LEFT JOIN later AS l ON l.member_id = g.member_id
+		WHERE g.program_id = super_users.program
 	)
 	SELECT m.member_id, m.external_id,
 		rank() OVER (ORDER BY g.score DESC),
@@ -72,8 +91,7 @@ BEGIN
 		b.last_at, coalesce(b.frequency, 0), coalesce(b.revenue, 0),
 		coalesce(b.revenue / nullif(c.total, 0), 0)
 	FROM community.member AS m
-	JOIN community.engagement AS g
-		ON g.program_id = m.program_id AND g.member_id = m.member_id
+	JOIN board AS g ON g.member_id = m.member_id
 	LEFT JOIN buyer AS b ON b.member_id = m.member_id
 	CROSS JOIN cut AS c
 	WHERE m.program_id = super_users.program AND m.status = 'active';

@@ -131,7 +131,7 @@ summary() {
 # digits NUMBER: three that tell
 digits() {
 	awk -v x="$1" 'BEGIN {
-		f = x >= 100 ? "%.0f" : x >= 10 ? "%.1f" : x >= 1 ? "%.2f" : "%.3f"
+		f = x >= 100 ? "%.0f" : x >= 10 ? "%.1f" : x >= 1 ? "%.2f" : x >= 0.1 ? "%.3f" : "%.2g"
 		printf f, x
 	}'
 }
