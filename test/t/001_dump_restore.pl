@@ -158,7 +158,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE plain');
 $node->command_ok(
 	[ 'psql', '-Xq', @where, '-v', 'ON_ERROR_STOP=1', '-o', "$dir/plain.out", '-f', "$dir/plain.sql", 'plain' ],
 	'restore of text');
-check('plain', 'text');
+eval { check('plain', 'text'); 1 } or fail('checks broke off: ' . $@);
 
 # custom format, in parallel
 $node->command_ok([ 'pg_dump', @where, '-Fc', '-f', "$dir/custom", 'old' ], 'pg_dump -Fc');
@@ -166,7 +166,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE custom');
 $node->command_ok(
 	[ 'pg_restore', @where, '-e', '-j2', '-d', 'custom', "$dir/custom" ],
 	'pg_restore -j2');
-check('custom', 'custom format');
+eval { check('custom', 'custom format'); 1 } or fail('checks broke off: ' . $@);
 
 # the tables first, then the rows: triggers must be off while they come in
 $node->safe_psql('postgres', 'CREATE DATABASE halves');
@@ -176,13 +176,14 @@ $node->command_ok(
 $node->command_ok(
 	[ 'pg_restore', @where, '-e', '--data-only', '--disable-triggers', '-d', 'halves', "$dir/custom" ],
 	'pg_restore --data-only --disable-triggers');
-check('halves', 'schema, then data');
+eval { check('halves', 'schema, then data'); 1 } or fail('checks broke off: ' . $@);
 
 # the restored dumps again: nothing is lost by going round twice
 $node->command_ok([ 'pg_dump', @where, '-Fc', '-f', "$dir/again", 'custom' ], 'pg_dump of what was restored');
 $node->safe_psql('postgres', 'CREATE DATABASE again');
 $node->command_ok([ 'pg_restore', @where, '-e', '-d', 'again', "$dir/again" ], 'pg_restore once more');
-is_same_community(tables_of($node, 'again'), tables_of($node, 'custom'), 'second round');
+eval { is_same_community(tables_of($node, 'again'), tables_of($node, 'custom'), 'second round'); 1 }
+  or fail('checks broke off: ' . $@);
 
 $node->stop;
 done_testing();

@@ -75,8 +75,7 @@ foreach my $what (sort keys %refused)
 }
 is($standby->safe_psql('postgres', 'SELECT 1'), '1', 'the standby is well');
 
-my $max = $primary->safe_psql('postgres',
-	'SELECT greatest((SELECT max(event_id) FROM community.event), (SELECT max(member_id) FROM community.member))');
+my $max = $primary->safe_psql('postgres', 'SELECT max(event_id) FROM community.event');
 my @events = lines_of($primary, 'postgres', 'SELECT event_id FROM community.event');
 $primary->stop('immediate');
 $standby->promote;
@@ -90,6 +89,8 @@ $standby->safe_psql('postgres', q{
 	CALL community.process_inbox()});
 is($standby->safe_psql('postgres', 'SELECT count(*), count(DISTINCT event_id) FROM community.event'),
 	join('|', (scalar(@events) + 102) x 2), 'attached tables and the inbox work, ids are distinct');
+is( $standby->safe_psql('postgres', q{SELECT community.enroll(external_id => 'bob') <> community.member_id('ann')}),
+	't', 'a new member gets a new id');
 is($standby->safe_psql('postgres', "SELECT community.rebuild('engagement')"),
 	'0', 'scores are those of the events');
 
