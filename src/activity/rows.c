@@ -36,6 +36,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/queryenvironment.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
@@ -281,29 +282,44 @@ begin_recorded(void)
 	return activity_begin_set(&desc, columns, lengthof(columns));
 }
 
-/* Run an insert and add the engagement of what it returns. */
+/* Run an insert and keep what it returns. */
+static void
+run_insert(const Work *work, CorePlan *plan, ActivityRows *recorded)
+{
+	DestReceiver *dest = activity_rows_receiver(recorded);
+
+	core_run_into(plan, (Datum *) work->values, NULL, work->keep, dest);
+	dest->rDestroy(dest);
+}
+
+/* Add the engagement of what was inserted; gives the number of events. */
+static int64
+add_recorded(const Work *work, ActivityRows *recorded)
+{
+	activity_register_rows("recorded", recorded);
+	if (recorded->count > 0)
+		score_add_engagements(work->attachment->program, work->keep);
+	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
+		elog(ERROR, "could not unregister \"recorded\"");
+	return recorded->count;
+}
+
+/* Both. */
 static int64
 insert_events(const Work *work, CorePlan *plan)
 {
 	ActivityRows *recorded = begin_recorded();
-	DestReceiver *dest = activity_rows_receiver(recorded);
 	int64		count;
 
-	core_run_into(plan, (Datum *) work->values, NULL, work->keep, dest);
-	dest->rDestroy(dest);
-	activity_register_rows("recorded", recorded);
-	count = recorded->count;
-	if (count > 0)
-		score_add_engagements(work->attachment->program, work->keep);
-	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
-		elog(ERROR, "could not unregister \"recorded\"");
+	run_insert(work, plan, recorded);
+	count = add_recorded(work, recorded);
 	activity_end_rows(recorded);
 	return count;
 }
 
 /* ----- rows that are new ----- */
 
-#define INSERT_FRESH(member_of_row, find_target) \
+#define INSERT_FRESH(member_of_row, find_target, target_known) \
 	"INSERT INTO community.event (program_id, event_id, member_id, type," \
 	" source, key, amount, occurred_at, occurred_at_given, target_id," \
 	" engagement)" \
@@ -313,24 +329,82 @@ insert_events(const Work *work, CorePlan *plan)
 	" coalesce(t.weight + t.weight_per_unit * " AMOUNT ", 1)" \
 	" FROM incoming AS i JOIN community.member AS m ON " member_of_row \
 	find_target FIND_RULE \
-	" WHERE i.live AND m.status = 'active' AND (o.member_id IS NOT NULL" \
-	" OR (i.target_id IS NULL AND i.target_external_id IS NULL))" \
-	" ON CONFLICT (program_id, key, source, revision) DO NOTHING" \
+	" WHERE i.live AND m.status = 'active'" target_known \
 	" RETURNING event_id, member_id, engagement, occurred_at"
+
+/* the planner guesses badly at such tests, so only where there is a target */
+#define ID_TARGET_KNOWN \
+	" AND (o.member_id IS NOT NULL OR i.target_id IS NULL)"
+#define TEXT_TARGET_KNOWN \
+	" AND (o.member_id IS NOT NULL OR i.target_external_id IS NULL)"
 
 /* by member: id or external id; by target: none, id or external id */
 static CorePlan insert_fresh[2][3] = {
 	{
-		{.sql = INSERT_FRESH(MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
-		{.sql = INSERT_FRESH(MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
-		{.sql = INSERT_FRESH(MEMBER_OF_ROW, TEXT_TARGET), WORK_ARGS}
+		{.sql = INSERT_FRESH(MEMBER_OF_ROW, NO_TARGET, ""), WORK_ARGS},
+		{.sql = INSERT_FRESH(MEMBER_OF_ROW, ID_TARGET, ID_TARGET_KNOWN),
+		WORK_ARGS},
+		{.sql = INSERT_FRESH(MEMBER_OF_ROW, TEXT_TARGET, TEXT_TARGET_KNOWN),
+		WORK_ARGS}
 	},
 	{
-		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, NO_TARGET), WORK_ARGS},
-		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, ID_TARGET), WORK_ARGS},
-		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, TEXT_TARGET), WORK_ARGS}
+		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, NO_TARGET, ""),
+		WORK_ARGS},
+		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, ID_TARGET,
+							 ID_TARGET_KNOWN), WORK_ARGS},
+		{.sql = INSERT_FRESH(EXTERNAL_MEMBER_OF_ROW, TEXT_TARGET,
+							 TEXT_TARGET_KNOWN), WORK_ARGS}
 	}
 };
+
+/*
+ * Insert the events of new rows.  A plain insert costs a third less than one
+ * that asks for conflicts, and conflicts are rare; so it is tried in a
+ * subtransaction, and on the first key that is known all of it is undone and
+ * the log is looked at.  False when something remains to be done.
+ */
+static bool
+insert_fresh_rows(const Work *work)
+{
+	const Attachment *attachment = work->attachment;
+	CorePlan   *plan = &insert_fresh[attachment->member_external ? 1 : 0]
+	[target_variant(attachment)];
+	ActivityRows *recorded = begin_recorded();
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	bool		known_key = false;
+	int64		count = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		run_insert(work, plan, recorded);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+			ReThrowError(error);
+		known_key = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+
+	if (!known_key)
+		count = add_recorded(work, recorded);
+	activity_end_rows(recorded);
+	return count == work->rows->count;
+}
 
 /* ----- comparing with the log ----- */
 
@@ -581,13 +655,7 @@ activity_apply_rows(Attachment *attachment, ActivityRows *rows, bool fresh)
 
 	check_values(&work);
 	enroll_members(&work);
-	if (fresh)
-	{
-		CorePlan   *plan = &insert_fresh[attachment->member_external ? 1 : 0]
-		[target_variant(attachment)];
-
-		if (insert_events(&work, plan) == rows->count)
-			return;
-	}
+	if (fresh && insert_fresh_rows(&work))
+		return;
 	reconcile(&work);
 }

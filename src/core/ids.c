@@ -15,6 +15,7 @@
 #include "catalog/pg_namespace.h"
 #include "commands/sequence.h"
 #include "fmgr.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "core/compat.h"
@@ -47,6 +48,41 @@ node_group(void)
 	return group;
 }
 
+static Oid	known_sequence = InvalidOid;
+
+static void
+forget_sequence(Datum arg, Oid relation)
+{
+	if (relation == InvalidOid || relation == known_sequence)
+		known_sequence = InvalidOid;
+}
+
+/* The sequence, looked up once until something happens to it. */
+static Oid
+find_sequence(void)
+{
+	static bool registered = false;
+	Oid			schema;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(forget_sequence, (Datum) 0);
+		registered = true;
+	}
+	if (OidIsValid(known_sequence))
+		return known_sequence;
+	schema = get_namespace_oid(COMMUNITY_SCHEMA, true);
+	if (OidIsValid(schema))
+		known_sequence = get_relname_relid(SEQUENCE_NAME, schema);
+	if (!OidIsValid(known_sequence))
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_NOT_INSTALLED),
+				 errmsg("sequence \"%s.%s\" does not exist",
+						COMMUNITY_SCHEMA, SEQUENCE_NAME),
+				 errhint("Call community.create_program(name), or community.install_tables(owner) for another owner.")));
+	return known_sequence;
+}
+
 /*
  * The sequence is ours and hands out nothing but numbers, so the caller needs
  * no right to it beyond EXECUTE on next_id().
@@ -54,18 +90,8 @@ node_group(void)
 int64
 core_next_id(void)
 {
-	Oid			schema = get_namespace_oid(COMMUNITY_SCHEMA, true);
-	Oid			sequence = InvalidOid;
-
-	if (OidIsValid(schema))
-		sequence = get_relname_relid(SEQUENCE_NAME, schema);
-	if (!OidIsValid(sequence))
-		ereport(ERROR,
-				(errcode(COMMUNITY_ERRCODE_NOT_INSTALLED),
-				 errmsg("sequence \"%s.%s\" does not exist",
-						COMMUNITY_SCHEMA, SEQUENCE_NAME),
-				 errhint("Call community.create_program(name), or community.install_tables(owner) for another owner.")));
-	return (node_group() << NODE_SHIFT) | nextval_internal(sequence, false);
+	return (node_group() << NODE_SHIFT) |
+		nextval_internal(find_sequence(), false);
 }
 
 Datum

@@ -396,9 +396,7 @@ update_indexes(Target *target, TupleTableSlot *slot, bool only_summarizing)
  */
 static bool
 update_latest(Target *target, TupleTableSlot *slot, TupleTableSlot *changed,
-			  Snapshot snapshot,
-			  bool (*change) (Datum *values, bool *nulls, void *arg),
-			  void *arg)
+			  Snapshot snapshot, CoreChange change, void *arg)
 {
 	int			natts = RelationGetDescr(target->relation)->natts;
 	CommandId	cid = GetCurrentCommandId(true);
@@ -445,41 +443,67 @@ update_latest(Target *target, TupleTableSlot *slot, TupleTableSlot *changed,
 	}
 }
 
-/*
- * Update the row with these keys, which must not change.  "change" gets the
- * newest values and puts new ones in their place, or gives false to leave the
- * row alone.  False when nothing was updated.
- */
-bool
-core_table_update(CoreTable *table, Datum *keys,
-				  bool (*change) (Datum *values, bool *nulls, void *arg),
-				  void *arg)
+struct CoreUpdate
 {
+	const CoreTable *table;
 	Target		target;
 	Relation	index;
 	Snapshot	snapshot;
 	TupleTableSlot *slot;
 	TupleTableSlot *changed;
-	IndexScanDesc scan;
+};
+
+/* Open a table for any number of updates, all with one snapshot. */
+CoreUpdate *
+core_table_begin_update(CoreTable *table)
+{
+	CoreUpdate *update = palloc_object(CoreUpdate);
+
+	update->table = table;
+	open_target(&update->target, table, false);
+	update->index = index_open(table->index_id, RowExclusiveLock);
+	update->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	update->slot = table_slot_create(update->target.relation, NULL);
+	update->changed =
+		MakeSingleTupleTableSlot(RelationGetDescr(update->target.relation),
+								 &TTSOpsVirtual);
+	MemoryContextSwitchTo(update->target.caller);
+	return update;
+}
+
+/* Update one row; false when it is not there or is left alone. */
+bool
+core_table_update_row(CoreUpdate *update, Datum *keys, CoreChange change,
+					  void *arg)
+{
+	Target	   *target = &update->target;
+	MemoryContext caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
+	IndexScanDesc scan = begin_probe(update->table, target->relation,
+									 update->index, update->snapshot, keys);
 	bool		updated = false;
 
-	open_target(&target, table, false);
-	index = index_open(table->index_id, RowExclusiveLock);
-	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	slot = table_slot_create(target.relation, NULL);
-	changed = MakeSingleTupleTableSlot(RelationGetDescr(target.relation),
-									   &TTSOpsVirtual);
-	scan = begin_probe(table, target.relation, index, snapshot, keys);
-	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+	if (index_getnext_slot(scan, ForwardScanDirection, update->slot))
 	{
-		ExecMaterializeSlot(slot);
-		updated = update_latest(&target, slot, changed, snapshot, change, arg);
+		ExecMaterializeSlot(update->slot);
+		updated = update_latest(target, update->slot, update->changed,
+								update->snapshot, change, arg);
 	}
 	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(changed);
-	ExecDropSingleTupleTableSlot(slot);
-	UnregisterSnapshot(snapshot);
-	index_close(index, NoLock);
-	close_target(&target);
+	ExecClearTuple(update->changed);
+	ExecClearTuple(update->slot);
+	MemoryContextSwitchTo(caller);
+	ResetPerTupleExprContext(target->estate);
 	return updated;
+}
+
+void
+core_table_end_update(CoreUpdate *update)
+{
+	ExecDropSingleTupleTableSlot(update->changed);
+	ExecDropSingleTupleTableSlot(update->slot);
+	UnregisterSnapshot(update->snapshot);
+	index_close(update->index, NoLock);
+	update->target.caller = CurrentMemoryContext;
+	close_target(&update->target);
+	pfree(update);
 }

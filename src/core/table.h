@@ -48,9 +48,18 @@ extern bool core_table_is_usable(CoreTable *table);
 extern bool core_table_fetch(CoreTable *table, Datum *keys, Datum *values,
 							 bool *nulls);
 extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls);
-extern bool core_table_update(CoreTable *table, Datum *keys,
-							  bool (*change) (Datum *values, bool *nulls,
-											  void *arg),
-							  void *arg);
+
+/*
+ * Updates of rows found by key, which must not change.  "change" gets the
+ * newest values of the row and puts new ones in their place, or gives false
+ * to leave it alone.
+ */
+typedef bool (*CoreChange) (Datum *values, bool *nulls, void *arg);
+typedef struct CoreUpdate CoreUpdate;
+
+extern CoreUpdate *core_table_begin_update(CoreTable *table);
+extern bool core_table_update_row(CoreUpdate *update, Datum *keys,
+								  CoreChange change, void *arg);
+extern void core_table_end_update(CoreUpdate *update);
 
 #endif							/* COMMUNITY_TABLE_H */

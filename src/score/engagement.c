@@ -12,7 +12,9 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 
@@ -82,10 +84,17 @@ static CoreTable engagement_table = {
 	.keys = {ENGAGEMENT_PROGRAM + 1, ENGAGEMENT_MEMBER + 1}
 };
 
-typedef struct Addition
+/* What is added to a row: terms in the order of their events. */
+typedef struct Term
 {
 	double		value;
 	TimestampTz at;
+} Term;
+
+typedef struct Addition
+{
+	const Term *terms;
+	int			count;
 	bool		even_closed;
 	Decayed		result;
 } Addition;
@@ -95,14 +104,21 @@ static bool
 add_to_row(Datum *values, bool *nulls, void *arg)
 {
 	Addition   *addition = (Addition *) arg;
-	Decayed    *score = DatumGetDecayedP(values[ENGAGEMENT_SCORE]);
-	Decayed		term;
+	int			i;
 
 	if (DatumGetBool(values[ENGAGEMENT_CLOSED]) && !addition->even_closed)
 		return false;
-	score_decayed_make(&term, addition->value, addition->at,
-					   score_decayed_half_life(score));
-	score_decayed_add(&addition->result, score, &term);
+	addition->result = *DatumGetDecayedP(values[ENGAGEMENT_SCORE]);
+	for (i = 0; i < addition->count; i++)
+	{
+		Decayed		sum = addition->result;
+		Decayed		term;
+
+		score_decayed_make(&term, addition->terms[i].value,
+						   addition->terms[i].at,
+						   score_decayed_half_life(&sum));
+		score_decayed_add(&addition->result, &sum, &term);
+	}
 	values[ENGAGEMENT_SCORE] = DecayedPGetDatum(&addition->result);
 	return true;
 }
@@ -138,10 +154,14 @@ score_add_engagement(int64 program, int64 member, double value,
 	values[4] = TimestampTzGetDatum(at);
 	if (value != 0 && core_table_is_usable(&engagement_table))
 	{
-		Addition	addition = {value, at, even_closed};
+		Term		term = {value, at};
+		Addition	addition = {&term, 1, even_closed};
+		CoreUpdate *update = core_table_begin_update(&engagement_table);
+		bool		added = core_table_update_row(update, values, add_to_row,
+												  &addition);
 
-		return core_table_update(&engagement_table, values, add_to_row,
-								 &addition);
+		core_table_end_update(update);
+		return added;
 	}
 	core_run(value == 0 ? &lock : &add, values, NULL, false);
 	return SPI_processed == 1;
@@ -164,14 +184,9 @@ score_close_engagement(int64 program, int64 member)
 	core_run(&plan, values, NULL, false);
 }
 
-/*
- * Add what the set "recorded" (event_id, member_id, engagement, at) brings to
- * its members.  Members are locked in ascending order first, and each is
- * touched once: its terms are added in the order of the events, with the very
- * result of adding them one by one.
- */
-void
-score_add_engagements(int64 program, bool keep)
+/* The same by SQL, for a table that is not as installed. */
+static void
+add_engagements_by_sql(int64 program, bool keep)
 {
 	static CorePlan lock = {
 		.sql = "SELECT g.member_id FROM community.engagement AS g"
@@ -198,6 +213,104 @@ score_add_engagements(int64 program, bool keep)
 	values[0] = Int64GetDatum(program);
 	core_run_into(&lock, values, NULL, keep, None_Receiver);
 	core_run_into(&add, values, NULL, keep, None_Receiver);
+}
+
+/* Receives terms sorted by member and event, and adds them member by member. */
+typedef struct TermReceiver
+{
+	DestReceiver pub;
+	CoreUpdate *update;
+	int64		program;
+	int64		member;
+	Term	   *terms;
+	int			count;
+	int			room;
+} TermReceiver;
+
+/* Touch the member whose terms are complete. */
+static void
+add_terms(TermReceiver *receiver)
+{
+	Addition	addition = {receiver->terms, receiver->count, true};
+	Datum		keys[2];
+
+	if (receiver->count == 0)
+		return;
+	keys[0] = Int64GetDatum(receiver->program);
+	keys[1] = Int64GetDatum(receiver->member);
+	if (!core_table_update_row(receiver->update, keys, add_to_row, &addition))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("member %lld has no row in \"community.engagement\"",
+						(long long) receiver->member),
+				 errhint("Run SELECT community.rebuild('engagement').")));
+	receiver->count = 0;
+}
+
+static bool
+receive_term(TupleTableSlot *slot, DestReceiver *self)
+{
+	TermReceiver *receiver = (TermReceiver *) self;
+	int64		member;
+	Term	   *term;
+
+	CHECK_FOR_INTERRUPTS();
+	slot_getallattrs(slot);
+	member = DatumGetInt64(slot->tts_values[0]);
+	if (member != receiver->member)
+		add_terms(receiver);
+	receiver->member = member;
+	if (receiver->count == receiver->room)
+	{
+		receiver->room *= 2;
+		receiver->terms = repalloc_huge(receiver->terms,
+										receiver->room * sizeof(Term));
+	}
+	term = &receiver->terms[receiver->count++];
+	term->value = DatumGetFloat8(slot->tts_values[1]);
+	term->at = DatumGetTimestampTz(slot->tts_values[2]);
+	return true;
+}
+
+static void
+term_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+term_nothing(DestReceiver *self)
+{
+}
+
+/*
+ * Add what the set "recorded" (event_id, member_id, engagement, at) brings to
+ * its members.  They are locked in ascending order, and each is touched once:
+ * its terms are added in the order of the events, with the very result of
+ * adding them one by one.
+ */
+void
+score_add_engagements(int64 program, bool keep)
+{
+	static CorePlan plan = {
+		.sql = "SELECT r.member_id, r.engagement, r.at FROM recorded AS r"
+		" WHERE r.engagement <> 0 ORDER BY r.member_id, r.event_id"
+	};
+	TermReceiver receiver = {{receive_term, term_startup, term_nothing,
+	term_nothing, DestNone}};
+
+	if (!core_table_is_usable(&engagement_table))
+	{
+		add_engagements_by_sql(program, keep);
+		return;
+	}
+	receiver.program = program;
+	receiver.room = 16;
+	receiver.terms = palloc_array(Term, receiver.room);
+	receiver.update = core_table_begin_update(&engagement_table);
+	core_run_into(&plan, NULL, NULL, keep, &receiver.pub);
+	add_terms(&receiver);
+	core_table_end_update(receiver.update);
+	pfree(receiver.terms);
 }
 
 /* Refuse what is not derived state. */

@@ -86,13 +86,13 @@ SELECT community.install_tables();
 SELECT replay FROM community.record(5, 'post', 'k1', 3, '2024-06-01');
 SELECT replay FROM community.record(5, 'post', 'k3', 3, '2024-06-01');
 SELECT replay FROM community.reverse('k3', 'spam');
-SELECT community.attach('orders', 'order', 'customer', 'total', 'at') =
-	(SELECT min(attachment_id) FROM community.attachment);
+SELECT community.attach('orders', 'order', 'customer', 'total', 'at') > 0;
 INSERT INTO orders VALUES (1002, 5, 4, '2024-06-01');
 CALL community.backfill('orders', 'order');
 SELECT key, amount FROM community.event WHERE length(key) = 4 ORDER BY key;
+SELECT count(DISTINCT source) FROM community.attachment;
 SQL
-like($out, qr/^t\ntables of version $needed are in place\nt\nf\nf\nt\n1000\|100\n1001\|200\n1002\|400$/,
+like($out, qr/^t\ntables of version $needed are in place\nt\nf\nf\nt\n1000\|100\n1001\|200\n1002\|400\n1$/,
 	'one session goes through drop and create');
 is($node->safe_psql('postgres', $shape), $shape_before, 'the tables are what they were');
 is(sqlstate($node, 'postgres', "DELETE FROM orders WHERE id > 999"), 'ok', 'triggers follow the orders again');
