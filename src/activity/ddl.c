@@ -26,6 +26,8 @@
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "nodes/parsenodes.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -78,6 +80,49 @@ query_relations(CorePlan *plan, Datum *values)
 	}
 	SPI_finish();
 	return result;
+}
+
+/*
+ * Are our tables installed and filled?  In the middle of a restore they are
+ * there, but empty, and nothing is attached yet.
+ */
+static bool
+is_ready(void)
+{
+	Oid			schema = get_namespace_oid(COMMUNITY_SCHEMA, true);
+	Oid			installation = InvalidOid;
+	Relation	relation;
+	bool		ready;
+
+	if (OidIsValid(schema))
+		installation = get_relname_relid("installation", schema);
+	if (!OidIsValid(installation) ||
+		!OidIsValid(get_relname_relid("attachment", schema)) ||
+		!OidIsValid(activity_trigger_function()))
+		return false;
+	relation = table_open(installation, AccessShareLock);
+	ready = RelationGetNumberOfBlocks(relation) > 0;
+	table_close(relation, AccessShareLock);
+	return ready;
+}
+
+/* Does the command bring a partition in or let one go? */
+static bool
+changes_partitions(Node *command)
+{
+	ListCell   *cell;
+
+	if (command == NULL || !IsA(command, AlterTableStmt))
+		return false;
+	foreach(cell, ((AlterTableStmt *) command)->cmds)
+	{
+		AlterTableType type = ((AlterTableCmd *) lfirst(cell))->subtype;
+
+		if (type == AT_AttachPartition || type == AT_DetachPartition ||
+			type == AT_DetachPartitionFinalize)
+			return true;
+	}
+	return false;
 }
 
 /* Tables that the command has touched. */
@@ -218,7 +263,7 @@ release_tables(const AttachmentId *id, Oid attached)
 
 /* See to the attachments whose triggers a changed table has. */
 static void
-see_to_own_triggers(Oid relid)
+see_to_own_triggers(Oid relid, bool new_partitions)
 {
 	ListCell   *cell;
 
@@ -236,7 +281,7 @@ see_to_own_triggers(Oid relid)
 			check_attachment(attachment, relation);
 			table_close(relation, NoLock);
 		}
-		if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		if (new_partitions)
 		{
 			adopt_partitions(id, relid, true);
 			release_tables(id, attachment->relation);
@@ -269,7 +314,7 @@ community_on_table_changed(PG_FUNCTION_ARGS)
 	bool		altered;
 
 	check_event_trigger(fcinfo, "on_table_changed");
-	if (!core_is_installed() || !OidIsValid(activity_trigger_function()))
+	if (!is_ready())
 		PG_RETURN_NULL();
 	data = (EventTriggerData *) fcinfo->context;
 	altered = strcmp(GetCommandTagName(data->tag), "ALTER TABLE") == 0;
@@ -280,7 +325,7 @@ community_on_table_changed(PG_FUNCTION_ARGS)
 
 		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 			continue;
-		see_to_own_triggers(relid);
+		see_to_own_triggers(relid, changes_partitions(data->parsetree));
 		if (get_rel_relispartition(relid))
 			adopt_partition(relid, altered);
 	}
@@ -298,13 +343,10 @@ community_on_table_dropped(PG_FUNCTION_ARGS)
 		" WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0"
 		" AND a.relation = d.objid AND a.detached_at IS NULL"
 	};
-	Oid			schema;
 	CoreScope	scope;
 
 	check_event_trigger(fcinfo, "on_table_dropped");
-	schema = get_namespace_oid(COMMUNITY_SCHEMA, true);
-	if (!OidIsValid(schema) || !core_is_installed() ||
-		!OidIsValid(get_relname_relid("attachment", schema)))
+	if (!is_ready())
 		PG_RETURN_NULL();
 	core_enter(&scope);
 	core_run(&plan, NULL, NULL, false);

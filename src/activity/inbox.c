@@ -77,7 +77,7 @@ static const ActivityColumn batch_columns[INBOX_COLUMNS] = {
 /* Of a batch, the rows that record() would record, each key once. */
 #define CLEAR_ROWS \
 	"SELECT b.*, m.member_id AS recorded_member FROM (SELECT b.*, row_number()" \
-	"  OVER (PARTITION BY b.source, b.key ORDER BY b.inbox_id) AS turn" \
+	"  OVER (PARTITION BY b.key, b.source ORDER BY b.inbox_id) AS turn" \
 	"  FROM batch AS b) AS b" \
 	" JOIN community.member AS m ON m.program_id = $1" \
 	"  AND m.member_id = coalesce(b.member_id, (SELECT x.member_id" \
@@ -117,7 +117,8 @@ static CorePlan record_clear = {
 	" LEFT JOIN community.activity_type AS t"
 	"  ON t.program_id = $1 AND t.type = c.type"
 	" ON CONFLICT (program_id, key, source, revision) DO NOTHING"
-	" RETURNING event_id, member_id, engagement, occurred_at, source, key)"
+	" RETURNING event_id, member_id, engagement, occurred_at, true AS is_new,"
+	" source, key)"
 	" SELECT r.*, b.inbox_id FROM recorded AS r"
 	" JOIN (SELECT source, key, min(inbox_id) AS inbox_id FROM batch"
 	"  GROUP BY source, key) AS b ON b.source = r.source AND b.key = r.key",
@@ -146,7 +147,7 @@ begin_recorded(void)
 	static const ActivityColumn columns[] = {
 		{"event_id", INT8OID}, {"member_id", INT8OID},
 		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID},
-		{"source", TEXTOID}, {"key", TEXTOID}, {"inbox_id", INT8OID}
+		{"is_new", BOOLOID}, {"source", TEXTOID}, {"key", TEXTOID}, {"inbox_id", INT8OID}
 	};
 	static TupleDesc desc = NULL;
 
@@ -328,13 +329,59 @@ record_rest(int64 program, ActivityRows *rest)
 
 /* ----- the whole ----- */
 
+/*
+ * Record the rows that are in order as one set.  False, with nothing done,
+ * when a member among them has been closed since they were looked at.
+ */
+static bool
+record_as_set(int64 program, Datum *values, ActivityRows *recorded)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		fill(&record_clear, values, recorded);
+		activity_register_rows("recorded", recorded);
+		if (recorded->count > 0)
+			score_add_engagements(program, false);
+		if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
+			elog(ERROR, "could not unregister \"recorded\"");
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != COMMUNITY_ERRCODE_CLOSED_MEMBER)
+			ReThrowError(error);
+		(void) SPI_unregister_relation("recorded");
+		done = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
 /* One batch; gives the number of its rows. */
 static int64
 process_batch(int64 program, int batch_size)
 {
 	ActivityRows *batch = begin_batch();
 	ActivityRows *recorded = begin_recorded();
+	ActivityRows *nothing = begin_recorded();
 	ActivityRows *rest = begin_batch();
+	ActivityRows *done;
 	Datum		values[4];
 	CoreScope	scope;
 	int64		count;
@@ -347,11 +394,10 @@ process_batch(int64 program, int batch_size)
 	core_enter(&scope);
 	fill(&take_batch, values, batch);
 	activity_register_rows("batch", batch);
-	fill(&record_clear, values, recorded);
-	activity_register_rows("recorded", recorded);
-	if (recorded->count > 0)
-		score_add_engagements(program, false);
-	if (recorded->count < batch->count)
+	/* where a member was closed meanwhile, all rows go one by one */
+	done = record_as_set(program, values, recorded) ? recorded : nothing;
+	activity_register_rows("recorded", done);
+	if (done->count < batch->count)
 	{
 		fill(&find_rest, values, rest);
 		record_rest(program, rest);
@@ -361,6 +407,7 @@ process_batch(int64 program, int batch_size)
 	count = batch->count;
 	activity_end_rows(batch);
 	activity_end_rows(recorded);
+	activity_end_rows(nothing);
 	activity_end_rows(rest);
 	return count;
 }

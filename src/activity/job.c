@@ -244,7 +244,7 @@ activity_finish_job(ActivityJob *job)
 	SPI_finish();
 }
 
-/* Percent of the work that is done; rows may have come since it was counted. */
+/* Percent of the work done; rows may have come since it was counted. */
 static int
 percent_done(const ActivityJob *job)
 {

@@ -37,6 +37,7 @@
 #include "utils/numeric.h"
 #include "utils/queryenvironment.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
@@ -275,7 +276,8 @@ begin_recorded(void)
 {
 	static const ActivityColumn columns[] = {
 		{"event_id", INT8OID}, {"member_id", INT8OID},
-		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID}
+		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID},
+		{"is_new", BOOLOID}
 	};
 	static TupleDesc desc = NULL;
 
@@ -330,7 +332,7 @@ insert_events(const Work *work, CorePlan *plan)
 	" FROM incoming AS i JOIN community.member AS m ON " member_of_row \
 	find_target FIND_RULE \
 	" WHERE i.live AND m.status = 'active'" target_known \
-	" RETURNING event_id, member_id, engagement, occurred_at"
+	" RETURNING event_id, member_id, engagement, occurred_at, true"
 
 /* the planner guesses badly at such tests, so only where there is a target */
 #define ID_TARGET_KNOWN \
@@ -513,7 +515,8 @@ append_actions(const Work *work)
 		" ON CONFLICT DO NOTHING"
 		" RETURNING event_id, member_id, engagement, coalesce((SELECT"
 		" o.occurred_at FROM community.event AS o WHERE o.program_id ="
-		" e.program_id AND o.event_id = e.corrects), e.occurred_at)",
+		" e.program_id AND o.event_id = e.corrects), e.occurred_at),"
+		" e.kind = 'record'",
 		WORK_ARGS
 	};
 
@@ -521,6 +524,40 @@ append_actions(const Work *work)
 	if (SPI_processed > 0)
 		refuse_members(work);
 	return insert_events(work, &plan);
+}
+
+/*
+ * Above READ COMMITTED the log is read as it was when the transaction began.
+ * Events that a backfill has recorded since then are not seen, and a row that
+ * counts no more would leave them behind; so look whether there are any.
+ */
+static void
+refuse_old_snapshot(const Work *work)
+{
+	static CorePlan plan = {
+		.sql = "SELECT count(*) FROM incoming AS i JOIN community.event AS e"
+		" ON e.program_id = " PROGRAM " AND e.source = " SOURCE
+		" AND e.key = i.key WHERE " TYPE " IS NOT NULL AND " NOW
+		" IS NOT NULL AND " SCALE " >= 0",
+		WORK_ARGS
+	};
+	int64		seen;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	core_run(&plan, (Datum *) work->values, NULL, false);
+	seen = core_int64(0, 1);
+	if (SPI_execute_snapshot(plan.plan, (Datum *) work->values, NULL,
+							 GetLatestSnapshot(), InvalidSnapshot, true,
+							 false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look at the log");
+	if (core_int64(0, 1) != seen)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errdetail("Rows of source \"%s\" were recorded meanwhile.",
+						   work->attachment->source),
+				 errhint("Try again.")));
 }
 
 /* Compare and append until there is nothing left to append. */
@@ -532,6 +569,7 @@ reconcile(const Work *work)
 	[target_variant(attachment)];
 	bool		done;
 
+	refuse_old_snapshot(work);
 	do
 	{
 		ActivityRows *actions = begin_actions();

@@ -112,7 +112,7 @@
 		COMMENT ON COLUMN community.event.revision IS 'number of the event under its key: 0 the first, then each correction or renewal';
 		COMMENT ON COLUMN community.event.occurred_at_given IS 'false when the caller left the time to the default';
 		COMMENT ON COLUMN community.event.kind IS
-			'record; adjust or retract when an attached row has changed or counts no more; reverse by reverse()';
+			'record; adjust or retract by a row that has changed or counts no more; reverse by reverse()';
 		COMMENT ON COLUMN community.event.type IS 'type of event';
 		COMMENT ON COLUMN community.event.source IS 'where it came from: api, or an attached table';
 		COMMENT ON COLUMN community.event.key IS 'idempotency key, one request for ever within program and source';
@@ -221,7 +221,8 @@
 			CONSTRAINT job_run_pkey PRIMARY KEY (program_id, job_id),
 			CONSTRAINT job_run_status_check CHECK (status IN ('running', 'done'))
 		);
-		CREATE UNIQUE INDEX job_run_running_key ON community.job_run (program_id, name, object, subject_id)
+		CREATE UNIQUE INDEX job_run_running_key
+			ON community.job_run (program_id, name, object, subject_id)
 			WHERE status = 'running';
 		COMMENT ON TABLE community.job_run IS 'long work that commits in batches; read it through the view job';
 		COMMENT ON COLUMN community.job_run.program_id IS 'the program';

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/partition.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -94,6 +95,14 @@ load_attachment(const TriggerData *data)
 	core_enter(&scope);
 	attachment = activity_load_attachment(program, id, attachments_context);
 	core_leave(&scope);
+	/* a snapshot that is older than attach() does not see it */
+	if (attachment == NULL && IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errdetail("Table \"%s\" was attached meanwhile.",
+						   RelationGetRelationName(data->tg_relation)),
+				 errhint("Try again.")));
 	if (attachment == NULL)
 		refuse_trigger(data, "names no attachment that is in force");
 	if (!activity_is_attached_to(attachment, data->tg_relation))

@@ -21,7 +21,8 @@ BEGIN
 				HINT = 'Drop or rename it, or install as its owner.';
 	END IF;
 
-	SELECT a.grantee::pg_catalog.regrole AS grantee INTO thing
+	SELECT CASE WHEN a.grantee OPERATOR(pg_catalog.=) '0'::pg_catalog.oid THEN 'PUBLIC'::pg_catalog.text
+		ELSE a.grantee::pg_catalog.regrole::pg_catalog.text END AS grantee INTO thing
 	FROM pg_catalog.pg_namespace AS n,
 		LATERAL pg_catalog.aclexplode(n.nspacl) AS a
 	WHERE n.nspname OPERATOR(pg_catalog.=) 'community'::pg_catalog.name

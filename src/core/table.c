@@ -477,11 +477,14 @@ core_table_update_row(CoreUpdate *update, Datum *keys, CoreChange change,
 					  void *arg)
 {
 	Target	   *target = &update->target;
-	MemoryContext caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
-	IndexScanDesc scan = begin_probe(update->table, target->relation,
-									 update->index, update->snapshot, keys);
+	MemoryContext caller;
+	IndexScanDesc scan;
 	bool		updated = false;
 
+	caller =
+		MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
+	scan = begin_probe(update->table, target->relation, update->index,
+					   update->snapshot, keys);
 	if (index_getnext_slot(scan, ForwardScanDirection, update->slot))
 	{
 		ExecMaterializeSlot(update->slot);

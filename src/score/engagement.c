@@ -20,6 +20,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "core/errors.h"
 #include "core/table.h"
 #include "score/decayed.h"
 #include "score/engagement.h"
@@ -96,6 +97,7 @@ typedef struct Addition
 	const Term *terms;
 	int			count;
 	bool		even_closed;
+	bool		refused;		/* because the member is closed */
 	Decayed		result;
 } Addition;
 
@@ -106,7 +108,9 @@ add_to_row(Datum *values, bool *nulls, void *arg)
 	Addition   *addition = (Addition *) arg;
 	int			i;
 
-	if (DatumGetBool(values[ENGAGEMENT_CLOSED]) && !addition->even_closed)
+	addition->refused = DatumGetBool(values[ENGAGEMENT_CLOSED]) &&
+		!addition->even_closed;
+	if (addition->refused)
 		return false;
 	addition->result = *DatumGetDecayedP(values[ENGAGEMENT_SCORE]);
 	for (i = 0; i < addition->count; i++)
@@ -184,10 +188,39 @@ score_close_engagement(int64 program, int64 member)
 	core_run(&plan, values, NULL, false);
 }
 
+/* Perhaps called while a query is running, so with a connection of its own. */
+static void
+refuse_closed_member(int64 program, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "SELECT name FROM community.program WHERE program_id = $1",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	Datum		values[1];
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	values[0] = Int64GetDatum(program);
+	core_run(&plan, values, NULL, true);
+	ereport(ERROR,
+			(errcode(COMMUNITY_ERRCODE_CLOSED_MEMBER),
+			 errmsg("member %lld of program \"%s\" is closed",
+					(long long) member,
+					SPI_processed > 0 ? core_text(0, 1) : "")));
+}
+
 /* The same by SQL, for a table that is not as installed. */
 static void
 add_engagements_by_sql(int64 program, bool keep)
 {
+	static CorePlan closed = {
+		.sql = "SELECT g.member_id FROM community.engagement AS g"
+		" JOIN recorded AS r ON r.member_id = g.member_id"
+		" WHERE g.program_id = $1 AND g.closed AND r.is_new LIMIT 1",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
 	static CorePlan lock = {
 		.sql = "SELECT g.member_id FROM community.engagement AS g"
 		" WHERE g.program_id = $1 AND g.member_id IN"
@@ -212,16 +245,20 @@ add_engagements_by_sql(int64 program, bool keep)
 
 	values[0] = Int64GetDatum(program);
 	core_run_into(&lock, values, NULL, keep, None_Receiver);
+	core_run(&closed, values, NULL, false);
+	if (SPI_processed > 0)
+		refuse_closed_member(program, core_int64(0, 1));
 	core_run_into(&add, values, NULL, keep, None_Receiver);
 }
 
-/* Receives terms sorted by member and event, and adds them member by member. */
+/* Receives terms sorted by member and event, and adds them to the member. */
 typedef struct TermReceiver
 {
 	DestReceiver pub;
 	CoreUpdate *update;
 	int64		program;
 	int64		member;
+	bool		is_new;			/* any of the terms, so not when closed */
 	Term	   *terms;
 	int			count;
 	int			room;
@@ -231,7 +268,8 @@ typedef struct TermReceiver
 static void
 add_terms(TermReceiver *receiver)
 {
-	Addition	addition = {receiver->terms, receiver->count, true};
+	Addition	addition = {receiver->terms, receiver->count,
+	!receiver->is_new};
 	Datum		keys[2];
 
 	if (receiver->count == 0)
@@ -239,12 +277,17 @@ add_terms(TermReceiver *receiver)
 	keys[0] = Int64GetDatum(receiver->program);
 	keys[1] = Int64GetDatum(receiver->member);
 	if (!core_table_update_row(receiver->update, keys, add_to_row, &addition))
+	{
+		if (addition.refused)
+			refuse_closed_member(receiver->program, receiver->member);
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("member %lld has no row in \"community.engagement\"",
 						(long long) receiver->member),
 				 errhint("Run SELECT community.rebuild('engagement').")));
+	}
 	receiver->count = 0;
+	receiver->is_new = false;
 }
 
 static bool
@@ -269,6 +312,7 @@ receive_term(TupleTableSlot *slot, DestReceiver *self)
 	term = &receiver->terms[receiver->count++];
 	term->value = DatumGetFloat8(slot->tts_values[1]);
 	term->at = DatumGetTimestampTz(slot->tts_values[2]);
+	receiver->is_new |= DatumGetBool(slot->tts_values[3]);
 	return true;
 }
 
@@ -283,16 +327,16 @@ term_nothing(DestReceiver *self)
 }
 
 /*
- * Add what the set "recorded" (event_id, member_id, engagement, at) brings to
- * its members.  They are locked in ascending order, and each is touched once:
- * its terms are added in the order of the events, with the very result of
- * adding them one by one.
+ * Add what the set "recorded" (event_id, member_id, engagement, at, is_new)
+ * brings to its members.  They are locked in ascending order, and each is
+ * touched once: its terms are added in the order of the events, with the very
+ * result of adding them one by one.
  */
 void
 score_add_engagements(int64 program, bool keep)
 {
 	static CorePlan plan = {
-		.sql = "SELECT r.member_id, r.engagement, r.at FROM recorded AS r"
+		.sql = "SELECT r.member_id, r.engagement, r.at, r.is_new FROM recorded AS r"
 		" WHERE r.engagement <> 0 ORDER BY r.member_id, r.event_id"
 	};
 	TermReceiver receiver = {{receive_term, term_startup, term_nothing,
