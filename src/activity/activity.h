@@ -23,6 +23,14 @@
  */
 #define ACTIVITY_DRAWN_IDS		"1000000000000000"
 
+/* what came of recording an event */
+typedef enum ActivityOutcome
+{
+	ACTIVITY_INSERTED,
+	ACTIVITY_NOT_INSERTED,		/* key known, or member or target not */
+	ACTIVITY_MEMBER_REFUSED		/* inserted, but the member may not act */
+} ActivityOutcome;
+
 /* One event to be recorded; texts are palloc'd or borrowed Datums. */
 typedef struct ActivityEvent
 {
@@ -30,7 +38,8 @@ typedef struct ActivityEvent
 	int64		member;
 	Datum		external_id;	/* text; used when by_external_id */
 	bool		by_external_id;
-	bool		may_be_unknown; /* look before inserting: see rows.c */
+	bool		may_be_unknown; /* the member; see rows.c */
+	bool		is_new;			/* a known key would be a surprise */
 	Datum		type;			/* text */
 	Datum		key;			/* text */
 	Datum		source;			/* text */
@@ -71,10 +80,9 @@ extern int64 activity_enroll(int64 program, bool has_member, int64 member,
 extern Datum community_minor_units(PG_FUNCTION_ARGS);
 
 /* event_insert.c */
-extern bool activity_can_insert_directly(const ActivityEvent *event);
-extern bool activity_insert_directly(const ActivityEvent *event,
-									 ActivityReceipt *receipt,
-									 double *engagement);
+extern bool activity_can_record_directly(const ActivityEvent *event);
+extern ActivityOutcome activity_record_directly(const ActivityEvent *event,
+												ActivityReceipt *receipt);
 
 /* record.c */
 extern void activity_check_time(TimestampTz occurred_at);

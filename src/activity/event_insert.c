@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * event_insert.c
- *	  The insert of record() without the executor.
+ *	  What record() does, without the executor.
  *
  * Does what the statements in record.c do, and gives way to them whenever one
  * of the tables is not as installed.
@@ -21,6 +21,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/table.h"
+#include "score/engagement.h"
 
 /* columns of event */
 enum
@@ -104,16 +105,16 @@ static CoreTable member_by_external_id = {
 	.keys = {MEMBER_PROGRAM + 1, MEMBER_EXTERNAL_ID + 1}
 };
 
-/* Are all tables that the insert of this event touches as installed? */
+/* Are all tables that recording this event touches as installed? */
 bool
-activity_can_insert_directly(const ActivityEvent *event)
+activity_can_record_directly(const ActivityEvent *event)
 {
 	return core_table_is_usable(&event_table) &&
 		core_table_is_usable(&type_table) &&
-		((!event->has_target && !event->may_be_unknown) ||
-		 core_table_is_usable(&member_table)) &&
+		(!event->has_target || core_table_is_usable(&member_table)) &&
 		(!event->by_external_id ||
-		 core_table_is_usable(&member_by_external_id));
+		 core_table_is_usable(&member_by_external_id)) &&
+		score_engagement_is_usable();
 }
 
 /* Engagement that an event of that type and amount brings. */
@@ -132,22 +133,17 @@ weigh(const ActivityEvent *event)
 		DatumGetFloat8(values[TYPE_WEIGHT_PER_UNIT]) * (double) event->amount;
 }
 
-/* The member that the event names; false when there is none. */
+/* The member with the external id of the event; false when there is none. */
 static bool
-resolve_member(const ActivityEvent *event, int64 *member)
+find_by_external_id(const ActivityEvent *event, int64 *member)
 {
 	Datum		keys[2];
 	Datum		values[MEMBER_COLUMNS];
 	bool		nulls[MEMBER_COLUMNS];
 
-	*member = event->member;
-	if (!event->by_external_id && !event->may_be_unknown)
-		return true;
 	keys[0] = Int64GetDatum(event->program);
-	keys[1] = event->by_external_id ? event->external_id :
-		Int64GetDatum(event->member);
-	if (!core_table_fetch(event->by_external_id ? &member_by_external_id :
-						  &member_table, keys, values, nulls))
+	keys[1] = event->external_id;
+	if (!core_table_fetch(&member_by_external_id, keys, values, nulls))
 		return false;
 	*member = DatumGetInt64(values[MEMBER_MEMBER]);
 	return true;
@@ -184,17 +180,14 @@ empty_object(void)
 	return JsonbPGetDatum(object);
 }
 
-/* Insert the event; false as in activity_record_event(). */
-bool
-activity_insert_directly(const ActivityEvent *event, ActivityReceipt *receipt,
-						 double *engagement)
+/* Insert the event of a member that is known; false when its key is. */
+static bool
+insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
+			 double engagement)
 {
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
 
-	if (!resolve_member(event, &receipt->member) || !target_exists(event))
-		return false;
-	*engagement = weigh(event);
 	receipt->event_id = core_next_id();
 	receipt->recorded_at = GetCurrentTimestamp();
 
@@ -204,7 +197,7 @@ activity_insert_directly(const ActivityEvent *event, ActivityReceipt *receipt,
 	values[EVENT_AMOUNT] = Int64GetDatum(event->amount);
 	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(event->occurred_at);
 	values[EVENT_RECORDED_AT] = TimestampTzGetDatum(receipt->recorded_at);
-	values[EVENT_ENGAGEMENT] = Float8GetDatum(*engagement);
+	values[EVENT_ENGAGEMENT] = Float8GetDatum(engagement);
 	values[EVENT_TARGET] = Int64GetDatum(event->target);
 	nulls[EVENT_TARGET] = !event->has_target;
 	nulls[EVENT_CORRECTS] = true;
@@ -219,5 +212,38 @@ activity_insert_directly(const ActivityEvent *event, ActivityReceipt *receipt,
 		CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
 	values[EVENT_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
 		empty_object();
-	return core_table_insert(&event_table, values, nulls);
+	return core_table_insert(&event_table, values, nulls, event->is_new);
+}
+
+/*
+ * Record the event: look for the member, claim the key, then lock the member
+ * and add its engagement.
+ */
+ActivityOutcome
+activity_record_directly(const ActivityEvent *event, ActivityReceipt *receipt)
+{
+	CoreUpdate *update;
+	double		engagement;
+	bool		found;
+
+	receipt->member = event->member;
+	if ((event->by_external_id &&
+		 !find_by_external_id(event, &receipt->member)) ||
+		!target_exists(event))
+		return ACTIVITY_NOT_INSERTED;
+	update = score_find_engagement(event->program, receipt->member, &found);
+	engagement = weigh(event);
+	if (!found || !insert_event(event, receipt, engagement))
+	{
+		core_table_end_update(update);
+		return ACTIVITY_NOT_INSERTED;
+	}
+	if (engagement != 0)
+		return score_add_to_found(update, engagement, event->occurred_at,
+								  false) ?
+			ACTIVITY_INSERTED : ACTIVITY_MEMBER_REFUSED;
+	core_table_end_update(update);
+	return score_add_engagement(event->program, receipt->member, 0,
+								event->occurred_at, false) ?
+		ACTIVITY_INSERTED : ACTIVITY_MEMBER_REFUSED;
 }

@@ -140,14 +140,14 @@ refuse_member_of_event(int64 program, int64 member)
 			 errhint("Run SELECT community.rebuild('engagement').")));
 }
 
-/* Insert the event by SQL; false when nothing was inserted. */
-static bool
-insert_by_sql(const ActivityEvent *event, ActivityReceipt *receipt,
-			  double *engagement)
+/* Record the event by SQL, for tables that are not as installed. */
+static ActivityOutcome
+record_by_sql(const ActivityEvent *event, ActivityReceipt *receipt)
 {
 	Datum		values[10];
 	char		nulls[11] = "          ";
 	bool		isnull;
+	double		engagement;
 
 	values[0] = Int64GetDatum(event->program);
 	values[1] = event->by_external_id ? event->external_id :
@@ -169,12 +169,14 @@ insert_by_sql(const ActivityEvent *event, ActivityReceipt *receipt,
 			 event->has_target ? &insert_with_target : &insert_by_id,
 			 values, nulls, false);
 	if (SPI_processed == 0)
-		return false;
+		return ACTIVITY_NOT_INSERTED;
 	receipt->event_id = core_int64(0, 1);
 	receipt->member = core_int64(0, 2);
-	*engagement = DatumGetFloat8(core_field(0, 3, &isnull));
+	engagement = DatumGetFloat8(core_field(0, 3, &isnull));
 	receipt->recorded_at = DatumGetTimestampTz(core_field(0, 4, &isnull));
-	return true;
+	return score_add_engagement(event->program, receipt->member, engagement,
+								event->occurred_at, false) ?
+		ACTIVITY_INSERTED : ACTIVITY_MEMBER_REFUSED;
 }
 
 /*
@@ -188,18 +190,17 @@ insert_by_sql(const ActivityEvent *event, ActivityReceipt *receipt,
 bool
 activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
 {
-	double		engagement;
+	ActivityOutcome outcome = activity_can_record_directly(event) ?
+	activity_record_directly(event, receipt) :
+	record_by_sql(event, receipt);
 
-	if (!(activity_can_insert_directly(event) ?
-		  activity_insert_directly(event, receipt, &engagement) :
-		  insert_by_sql(event, receipt, &engagement)))
+	if (outcome == ACTIVITY_NOT_INSERTED)
 		return false;
+	if (outcome == ACTIVITY_MEMBER_REFUSED)
+		refuse_member_of_event(event->program, receipt->member);
 	receipt->replay = false;
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
-	if (!score_add_engagement(event->program, receipt->member, engagement,
-							  event->occurred_at, false))
-		refuse_member_of_event(event->program, receipt->member);
 	return true;
 }
 
@@ -317,8 +318,10 @@ refuse_event(const ActivityEvent *event)
 
 	(void) activity_program_name(event->program);
 	if (!activity_member_is_known(event->program, event->member, &closed) ||
-		closed)
-		activity_refuse_member(event->program, event->member, closed);
+		closed ||
+		!score_add_engagement(event->program, event->member, 0,
+							  event->occurred_at, true))
+		refuse_member_of_event(event->program, event->member);
 	if (event->has_target &&
 		!activity_member_is_known(event->program, event->target, &closed))
 		activity_refuse_member(event->program, event->target, false);

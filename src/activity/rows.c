@@ -56,6 +56,7 @@ typedef struct Work
 	Attachment *attachment;
 	ActivityRows *rows;
 	bool		keep;			/* kept plans: the set is small */
+	bool		fresh;			/* the rows were just inserted */
 	Datum		values[5];
 } Work;
 
@@ -620,6 +621,7 @@ read_single_row(const Work *work, TupleTableSlot *slot, ActivityEvent *event)
 		event->member = DatumGetInt64(row_value(slot, ROW_MEMBER, &isnull));
 		event->may_be_unknown = attachment->enroll;
 	}
+	event->is_new = work->fresh;
 	value = row_value(slot, attachment->amount_decimal ? ROW_AMOUNT_DECIMAL :
 					  ROW_AMOUNT, &isnull);
 	if (isnull)
@@ -680,6 +682,7 @@ activity_apply_rows(Attachment *attachment, ActivityRows *rows, bool fresh)
 	if (rows->count == 0)
 		return;
 	work.keep = rows->count < LARGE_SET;
+	work.fresh = fresh;
 	work.values[0] = Int64GetDatum(attachment->program);
 	work.values[1] = CStringGetTextDatum(attachment->type);
 	work.values[2] = CStringGetTextDatum(attachment->source);

@@ -335,10 +335,12 @@ insert_speculatively(Target *target, TupleTableSlot *slot, List *arbiters)
 
 /*
  * Insert a row unless one with its keys is there: INSERT ... ON CONFLICT DO
- * NOTHING.  False when it was not inserted.
+ * NOTHING.  False when it was not inserted.  "is_new" says that a conflict
+ * would be a surprise, and saves looking for one first; it costs a dead row
+ * if there is one all the same.
  */
 bool
-core_table_insert(CoreTable *table, Datum *values, bool *nulls)
+core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 {
 	List	   *arbiters;
 	Target		target;
@@ -360,13 +362,15 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls)
 		ItemPointerData tid;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!core_check_index_constraints(target.result, slot, target.estate,
+		if (!is_new &&
+			!core_check_index_constraints(target.result, slot, target.estate,
 										  &tid, arbiters))
 		{
 			check_conflict_is_visible(target.relation, &tid, other);
 			break;
 		}
 		inserted = insert_speculatively(&target, slot, arbiters);
+		is_new = false;
 	} while (!inserted);
 	ExecDropSingleTupleTableSlot(other);
 	ExecDropSingleTupleTableSlot(slot);
@@ -471,32 +475,47 @@ core_table_begin_update(CoreTable *table)
 	return update;
 }
 
-/* Update one row; false when it is not there or is left alone. */
+/* Find a row, to be changed by core_table_change_row(); false if not there. */
 bool
-core_table_update_row(CoreUpdate *update, Datum *keys, CoreChange change,
-					  void *arg)
+core_table_find_row(CoreUpdate *update, Datum *keys)
 {
 	Target	   *target = &update->target;
 	MemoryContext caller;
 	IndexScanDesc scan;
-	bool		updated = false;
+	bool		found;
 
 	caller =
 		MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
 	scan = begin_probe(update->table, target->relation, update->index,
 					   update->snapshot, keys);
-	if (index_getnext_slot(scan, ForwardScanDirection, update->slot))
-	{
+	found = index_getnext_slot(scan, ForwardScanDirection, update->slot);
+	if (found)
 		ExecMaterializeSlot(update->slot);
-		updated = update_latest(target, update->slot, update->changed,
-								update->snapshot, change, arg);
-	}
 	index_endscan(scan);
+	MemoryContextSwitchTo(caller);
+	return found;
+}
+
+/*
+ * Change the row that was found, in whatever version it is by now.  False
+ * when it is gone or is left alone.
+ */
+bool
+core_table_change_row(CoreUpdate *update, CoreChange change, void *arg)
+{
+	Target	   *target = &update->target;
+	MemoryContext caller;
+	bool		changed;
+
+	caller =
+		MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
+	changed = update_latest(target, update->slot, update->changed,
+							update->snapshot, change, arg);
 	ExecClearTuple(update->changed);
 	ExecClearTuple(update->slot);
 	MemoryContextSwitchTo(caller);
 	ResetPerTupleExprContext(target->estate);
-	return updated;
+	return changed;
 }
 
 void

@@ -47,7 +47,8 @@ typedef struct CoreTable
 extern bool core_table_is_usable(CoreTable *table);
 extern bool core_table_fetch(CoreTable *table, Datum *keys, Datum *values,
 							 bool *nulls);
-extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls);
+extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls,
+							  bool is_new);
 
 /*
  * Updates of rows found by key, which must not change.  "change" gets the
@@ -58,8 +59,9 @@ typedef bool (*CoreChange) (Datum *values, bool *nulls, void *arg);
 typedef struct CoreUpdate CoreUpdate;
 
 extern CoreUpdate *core_table_begin_update(CoreTable *table);
-extern bool core_table_update_row(CoreUpdate *update, Datum *keys,
-								  CoreChange change, void *arg);
+extern bool core_table_find_row(CoreUpdate *update, Datum *keys);
+extern bool core_table_change_row(CoreUpdate *update, CoreChange change,
+								  void *arg);
 extern void core_table_end_update(CoreUpdate *update);
 
 #endif							/* COMMUNITY_TABLE_H */

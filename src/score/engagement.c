@@ -127,6 +127,40 @@ add_to_row(Datum *values, bool *nulls, void *arg)
 	return true;
 }
 
+/* May score_find_engagement() be called, or must the table be left to SQL? */
+bool
+score_engagement_is_usable(void)
+{
+	return core_table_is_usable(&engagement_table);
+}
+
+/* Look for a member whose score is going to change, without a lock yet. */
+CoreUpdate *
+score_find_engagement(int64 program, int64 member, bool *found)
+{
+	CoreUpdate *update;
+	Datum		keys[2];
+
+	keys[0] = Int64GetDatum(program);
+	keys[1] = Int64GetDatum(member);
+	update = core_table_begin_update(&engagement_table);
+	*found = core_table_find_row(update, keys);
+	return update;
+}
+
+/* Lock the member that was found and add to its score, as below. */
+bool
+score_add_to_found(CoreUpdate *update, double value, TimestampTz at,
+				   bool even_closed)
+{
+	Term		term = {value, at};
+	Addition	addition = {&term, 1, even_closed};
+	bool		added = core_table_change_row(update, add_to_row, &addition);
+
+	core_table_end_update(update);
+	return added;
+}
+
 /*
  * Lock a member and add to its score.  False when there is no such member or
  * when it is closed and new activity is not welcome.
@@ -158,14 +192,13 @@ score_add_engagement(int64 program, int64 member, double value,
 	values[4] = TimestampTzGetDatum(at);
 	if (value != 0 && core_table_is_usable(&engagement_table))
 	{
-		Term		term = {value, at};
-		Addition	addition = {&term, 1, even_closed};
-		CoreUpdate *update = core_table_begin_update(&engagement_table);
-		bool		added = core_table_update_row(update, values, add_to_row,
-												  &addition);
+		bool		found;
+		CoreUpdate *update = score_find_engagement(program, member, &found);
 
+		if (found)
+			return score_add_to_found(update, value, at, even_closed);
 		core_table_end_update(update);
-		return added;
+		return false;
 	}
 	core_run(value == 0 ? &lock : &add, values, NULL, false);
 	return SPI_processed == 1;
@@ -276,7 +309,8 @@ add_terms(TermReceiver *receiver)
 		return;
 	keys[0] = Int64GetDatum(receiver->program);
 	keys[1] = Int64GetDatum(receiver->member);
-	if (!core_table_update_row(receiver->update, keys, add_to_row, &addition))
+	if (!core_table_find_row(receiver->update, keys) ||
+		!core_table_change_row(receiver->update, add_to_row, &addition))
 	{
 		if (addition.refused)
 			refuse_closed_member(receiver->program, receiver->member);
