@@ -38,7 +38,6 @@ typedef struct ActivityEvent
 	int64		member;
 	Datum		external_id;	/* text; used when by_external_id */
 	bool		by_external_id;
-	bool		may_be_unknown; /* the member; see rows.c */
 	bool		is_new;			/* a known key would be a surprise */
 	Datum		type;			/* text */
 	Datum		key;			/* text */

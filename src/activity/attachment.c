@@ -69,6 +69,8 @@ read_attachment(MemoryContext context)
 	attachment->relation = DatumGetObjectId(core_field(0, 3, &isnull));
 	attachment->type = core_text(0, 4);
 	attachment->source = core_text(0, 5);
+	attachment->type_datum = CStringGetTextDatum(attachment->type);
+	attachment->source_datum = CStringGetTextDatum(attachment->source);
 	attachment->member = core_text(0, 6);
 	attachment->member_external = core_bool(0, 7);
 	attachment->key_columns = text_list(core_field(0, 8, &isnull));

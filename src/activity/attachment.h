@@ -40,6 +40,8 @@ typedef struct Attachment
 	Oid			relation;
 	char	   *type;
 	char	   *source;
+	Datum		type_datum;		/* the same two as text */
+	Datum		source_datum;
 	char	   *member;
 	bool		member_external;
 	List	   *key_columns;	/* of char *, the names */

@@ -22,7 +22,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
@@ -277,37 +276,32 @@ is_fault_of_row(int sqlerrcode)
 		ERRCODE_TO_CATEGORY(COMMUNITY_ERRCODE_KEY_REUSED);
 }
 
+typedef struct RowAttempt
+{
+	int64		program;
+	TupleTableSlot *slot;
+} RowAttempt;
+
+static void
+attempt_row(void *arg)
+{
+	RowAttempt *attempt = (RowAttempt *) arg;
+
+	record_row(attempt->program, attempt->slot);
+}
+
 /* Record a row; where that fails, move it to the faults. */
 static void
 record_or_divert(int64 program, TupleTableSlot *slot)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *error = NULL;
+	RowAttempt	attempt = {program, slot};
+	ErrorData  *error = core_attempt(attempt_row, &attempt);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		record_row(program, slot);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (!is_fault_of_row(error->sqlerrcode))
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	if (error != NULL)
-		divert_row(program, slot, error);
+	if (error == NULL)
+		return;
+	if (!is_fault_of_row(error->sqlerrcode))
+		ReThrowError(error);
+	divert_row(program, slot, error);
 }
 
 static void
@@ -329,6 +323,26 @@ record_rest(int64 program, ActivityRows *rest)
 
 /* ----- the whole ----- */
 
+typedef struct SetAttempt
+{
+	int64		program;
+	Datum	   *values;
+	ActivityRows *recorded;
+} SetAttempt;
+
+static void
+attempt_set(void *arg)
+{
+	SetAttempt *attempt = (SetAttempt *) arg;
+
+	fill(&record_clear, attempt->values, attempt->recorded);
+	activity_register_rows("recorded", attempt->recorded);
+	if (attempt->recorded->count > 0)
+		score_add_engagements(attempt->program, false);
+	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
+		elog(ERROR, "could not unregister \"recorded\"");
+}
+
 /*
  * Record the rows that are in order as one set.  False, with nothing done,
  * when a member among them has been closed since they were looked at.
@@ -336,41 +350,15 @@ record_rest(int64 program, ActivityRows *rest)
 static bool
 record_as_set(int64 program, Datum *values, ActivityRows *recorded)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = true;
+	SetAttempt	attempt = {program, values, recorded};
+	ErrorData  *error = core_attempt(attempt_set, &attempt);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		fill(&record_clear, values, recorded);
-		activity_register_rows("recorded", recorded);
-		if (recorded->count > 0)
-			score_add_engagements(program, false);
-		if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
-			elog(ERROR, "could not unregister \"recorded\"");
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != COMMUNITY_ERRCODE_CLOSED_MEMBER)
-			ReThrowError(error);
-		(void) SPI_unregister_relation("recorded");
-		done = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return done;
+	if (error == NULL)
+		return true;
+	if (error->sqlerrcode != COMMUNITY_ERRCODE_CLOSED_MEMBER)
+		ReThrowError(error);
+	(void) SPI_unregister_relation("recorded");
+	return false;
 }
 
 /* One batch; gives the number of its rows. */

@@ -35,34 +35,19 @@
 
 PG_FUNCTION_INFO_V1(community_record);
 
-/*
- * The insert.  The member id of the caller is taken at its word: the update
- * that follows finds that there is no such member.
- */
-#define INSERT_EVENT \
+/* The insert, and the ways in which the member is found. */
+#define INSERT_EVENT(found_by) \
 	"INSERT INTO community.event (program_id, event_id, member_id, type," \
 	" source, key, amount, occurred_at, occurred_at_given, target_id," \
-	" engagement, payload) "
-
-#define EVENT_VALUES(member) \
-	"$1, community.next_id(), " member ", $3, $4, $5, $6, $7, $8, $9," \
-	" coalesce((SELECT t.weight + t.weight_per_unit * $6" \
-	"  FROM community.activity_type AS t" \
-	"  WHERE t.program_id = $1 AND t.type = $3), 1)," \
-	" coalesce($10, '{}'::jsonb)"
-
-#define BY_ID		INSERT_EVENT "VALUES (" EVENT_VALUES("$2") ")"
-#define BY_ID_WITH_TARGET \
-	INSERT_EVENT "SELECT " EVENT_VALUES("$2") \
-	" FROM community.member AS o WHERE o.program_id = $1 AND o.member_id = $9"
-#define BY_KNOWN_ID \
-	INSERT_EVENT "SELECT " EVENT_VALUES("m.member_id") \
-	" FROM community.member AS m" \
-	" WHERE m.program_id = $1 AND m.member_id = $2"
-#define BY_EXTERNAL_ID \
-	INSERT_EVENT "SELECT " EVENT_VALUES("m.member_id") \
-	" FROM community.member AS m" \
-	" WHERE m.program_id = $1 AND m.external_id = $2"
+	" engagement, payload)" \
+	" SELECT $1, community.next_id(), m.member_id, $3, $4, $5, $6, $7, $8," \
+	" $9, coalesce(t.weight + t.weight_per_unit * $6, 1)," \
+	" coalesce($10, '{}'::jsonb)" \
+	" FROM community.member AS m LEFT JOIN community.activity_type AS t" \
+	" ON t.program_id = $1 AND t.type = $3" \
+	" WHERE m.program_id = $1 AND " found_by \
+	" AND ($9 IS NULL OR EXISTS (SELECT FROM community.member AS o" \
+	"  WHERE o.program_id = $1 AND o.member_id = $9))"
 
 #define CLAIM_KEY \
 	" ON CONFLICT (program_id, key, source, revision) DO NOTHING" \
@@ -74,19 +59,11 @@ PG_FUNCTION_INFO_V1(community_record);
 		TIMESTAMPTZOID, BOOLOID, INT8OID, JSONBOID}
 
 static CorePlan insert_by_id = {
-	.sql = BY_ID CLAIM_KEY,
-	INSERT_ARGS(INT8OID)
-};
-static CorePlan insert_by_known_id = {
-	.sql = BY_KNOWN_ID CLAIM_KEY,
-	INSERT_ARGS(INT8OID)
-};
-static CorePlan insert_with_target = {
-	.sql = BY_ID_WITH_TARGET CLAIM_KEY,
+	.sql = INSERT_EVENT("m.member_id = $2") CLAIM_KEY,
 	INSERT_ARGS(INT8OID)
 };
 static CorePlan insert_by_external_id = {
-	.sql = BY_EXTERNAL_ID CLAIM_KEY,
+	.sql = INSERT_EVENT("m.external_id = $2") CLAIM_KEY,
 	INSERT_ARGS(TEXTOID)
 };
 
@@ -164,9 +141,7 @@ record_by_sql(const ActivityEvent *event, ActivityReceipt *receipt)
 		nulls[8] = 'n';
 	if (event->payload == (Datum) 0)
 		nulls[9] = 'n';
-	core_run(event->by_external_id ? &insert_by_external_id :
-			 event->may_be_unknown ? &insert_by_known_id :
-			 event->has_target ? &insert_with_target : &insert_by_id,
+	core_run(event->by_external_id ? &insert_by_external_id : &insert_by_id,
 			 values, nulls, false);
 	if (SPI_processed == 0)
 		return ACTIVITY_NOT_INSERTED;
@@ -181,11 +156,8 @@ record_by_sql(const ActivityEvent *event, ActivityReceipt *receipt)
 
 /*
  * Record an event and its engagement.  False when nothing was inserted,
- * because the key is known or the external id or target is not, or the
- * member where it may be unknown; the caller knows which question to ask next.
- * Inside core_enter().
- *
- * With an external id there is no target: attached rows with one go as a set.
+ * because the key is known or because the member or target is not; the caller
+ * knows which question to ask next.  Inside core_enter().
  */
 bool
 activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)

@@ -21,8 +21,8 @@
  * backfill, and doing it twice changes nothing.  Revisions are unique, so of
  * two that do it at once one inserts less than it planned and looks again.
  *
- * All functions run inside core_enter(), with the set registered as
- * "incoming".
+ * All functions run inside core_enter(); those that work on the set, with it
+ * registered as "incoming".
  *
  *-------------------------------------------------------------------------
  */
@@ -36,7 +36,6 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/queryenvironment.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -360,50 +359,41 @@ static CorePlan insert_fresh[2][3] = {
 	}
 };
 
+/* What insert_fresh_rows() attempts. */
+typedef struct FreshInsert
+{
+	const Work *work;
+	ActivityRows *recorded;
+} FreshInsert;
+
+static void
+attempt_fresh_insert(void *arg)
+{
+	FreshInsert *insert = (FreshInsert *) arg;
+	const Attachment *attachment = insert->work->attachment;
+
+	run_insert(insert->work,
+			   &insert_fresh[attachment->member_external ? 1 : 0]
+			   [target_variant(attachment)], insert->recorded);
+}
+
 /*
  * Insert the events of new rows.  A plain insert costs a third less than one
- * that asks for conflicts, and conflicts are rare; so it is tried in a
- * subtransaction, and on the first key that is known all of it is undone and
- * the log is looked at.  False when something remains to be done.
+ * that asks for conflicts, and conflicts are rare; so it is attempted, and on
+ * the first key that is known all of it is undone and the log is looked at.
+ * False when something remains to be done.
  */
 static bool
 insert_fresh_rows(const Work *work)
 {
-	const Attachment *attachment = work->attachment;
-	CorePlan   *plan = &insert_fresh[attachment->member_external ? 1 : 0]
-	[target_variant(attachment)];
 	ActivityRows *recorded = begin_recorded();
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	bool		known_key = false;
+	FreshInsert insert = {work, recorded};
+	ErrorData  *error = core_attempt(attempt_fresh_insert, &insert);
 	int64		count = 0;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		run_insert(work, plan, recorded);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
-			ReThrowError(error);
-		known_key = true;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-
-	if (!known_key)
+	if (error != NULL && error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+		ReThrowError(error);
+	if (error == NULL)
 		count = add_recorded(work, recorded);
 	activity_end_rows(recorded);
 	return count == work->rows->count;
@@ -617,10 +607,7 @@ read_single_row(const Work *work, TupleTableSlot *slot, ActivityEvent *event)
 								  "external id");
 	}
 	else
-	{
 		event->member = DatumGetInt64(row_value(slot, ROW_MEMBER, &isnull));
-		event->may_be_unknown = attachment->enroll;
-	}
 	event->is_new = work->fresh;
 	value = row_value(slot, attachment->amount_decimal ? ROW_AMOUNT_DECIMAL :
 					  ROW_AMOUNT, &isnull);
@@ -678,14 +665,14 @@ activity_apply_rows(Attachment *attachment, ActivityRows *rows, bool fresh)
 {
 	Work		work = {attachment, rows};
 
-	activity_register_rows("incoming", rows);
+	rows->count = tuplestore_tuple_count(rows->store);
 	if (rows->count == 0)
 		return;
 	work.keep = rows->count < LARGE_SET;
 	work.fresh = fresh;
 	work.values[0] = Int64GetDatum(attachment->program);
-	work.values[1] = CStringGetTextDatum(attachment->type);
-	work.values[2] = CStringGetTextDatum(attachment->source);
+	work.values[1] = attachment->type_datum;
+	work.values[2] = attachment->source_datum;
 	work.values[3] =
 		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
 	work.values[4] = Int32GetDatum(attachment->amount_scale);
@@ -694,6 +681,7 @@ activity_apply_rows(Attachment *attachment, ActivityRows *rows, bool fresh)
 		record_single_row(&work))
 		return;
 
+	activity_register_rows("incoming", rows);
 	check_values(&work);
 	enroll_members(&work);
 	if (fresh && insert_fresh_rows(&work))

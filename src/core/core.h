@@ -73,6 +73,9 @@ extern int64 core_int64(int row, int column);
 extern bool core_bool(int row, int column);
 extern char *core_text(int row, int column);
 
+/* attempt.c */
+extern ErrorData *core_attempt(void (*action) (void *arg), void *arg);
+
 /* ids.c */
 extern int64 core_next_id(void);
 

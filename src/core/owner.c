@@ -91,6 +91,12 @@ check_tables_version(Oid installation)
 	checked_installation = installation;
 }
 
+static bool
+is_pinned(void)
+{
+	return strcmp(namespace_search_path, COMMUNITY_SEARCH_PATH) == 0;
+}
+
 /*
  * Pin the search path until the settings level that is returned ends.  Skips
  * the work when it is pinned already.
@@ -100,7 +106,7 @@ core_pin_search_path(void)
 {
 	int			level = NewGUCNestLevel();
 
-	if (strcmp(namespace_search_path, COMMUNITY_SEARCH_PATH) != 0)
+	if (!is_pinned())
 		(void) set_config_option("search_path", COMMUNITY_SEARCH_PATH,
 								 PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
@@ -150,7 +156,8 @@ core_enter(CoreScope *scope)
 	SetUserIdAndSecContext(owner_of(installation),
 						   scope->security_context |
 						   SECURITY_LOCAL_USERID_CHANGE);
-	scope->guc_level = core_pin_search_path();
+	/* ending a level costs a look at every setting there is */
+	scope->guc_level = is_pinned() ? 0 : core_pin_search_path();
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (installation != checked_installation)
@@ -161,6 +168,7 @@ void
 core_leave(CoreScope *scope)
 {
 	SPI_finish();
-	AtEOXact_GUC(true, scope->guc_level);
+	if (scope->guc_level > 0)
+		AtEOXact_GUC(true, scope->guc_level);
 	SetUserIdAndSecContext(scope->user_id, scope->security_context);
 }

@@ -23,6 +23,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -249,7 +250,7 @@ typedef struct Target
 } Target;
 
 static void
-open_target(Target *target, const CoreTable *table, bool speculative)
+open_target(Target *target, const CoreTable *table)
 {
 	PreventCommandIfReadOnly(table->use == CORE_TABLE_INSERT ? "INSERT" :
 							 "UPDATE");
@@ -259,7 +260,21 @@ open_target(Target *target, const CoreTable *table, bool speculative)
 	target->caller = MemoryContextSwitchTo(target->estate->es_query_cxt);
 	target->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(target->result, target->relation, 0, NULL, 0);
-	ExecOpenIndices(target->result, speculative);
+	ExecOpenIndices(target->result, false);
+}
+
+/* Prepare the index that decides on conflicts, and only that. */
+static void
+open_arbiter(Target *target, const CoreTable *table)
+{
+	ResultRelInfo *result = target->result;
+	int			i;
+
+	for (i = 0; i < result->ri_NumIndices; i++)
+		if (RelationGetRelid(result->ri_IndexRelationDescs[i]) ==
+			table->index_id)
+			BuildSpeculativeIndexInfo(result->ri_IndexRelationDescs[i],
+									  result->ri_IndexRelationInfo[i]);
 }
 
 static void
@@ -292,11 +307,13 @@ check_not_null(Relation relation, const bool *nulls)
  * contradict the snapshot.
  */
 static void
-check_conflict_is_visible(Relation relation, ItemPointer tid,
-						  TupleTableSlot *slot)
+check_conflict_is_visible(Relation relation, ItemPointer tid)
 {
+	TupleTableSlot *slot;
+
 	if (!IsolationUsesXactSnapshot())
 		return;
+	slot = table_slot_create(relation, NULL);
 	if (!table_tuple_fetch_row_version(relation, tid, SnapshotAny, slot))
 		elog(ERROR, "failed to fetch conflicting tuple");
 	if (!table_tuple_satisfies_snapshot(relation, slot,
@@ -313,7 +330,7 @@ check_conflict_is_visible(Relation relation, ItemPointer tid,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent update")));
 	}
-	ExecClearTuple(slot);
+	ExecDropSingleTupleTableSlot(slot);
 }
 
 /* One attempt; true when it inserted, false when somebody got in between. */
@@ -345,14 +362,13 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 	List	   *arbiters;
 	Target		target;
 	TupleTableSlot *slot;
-	TupleTableSlot *other;
 	bool		inserted = false;
 
-	open_target(&target, table, true);
+	open_target(&target, table);
+	open_arbiter(&target, table);
 	check_not_null(target.relation, nulls);
 	arbiters = list_make1_oid(table->index_id);
 	slot = table_slot_create(target.relation, NULL);
-	other = table_slot_create(target.relation, NULL);
 	memcpy(slot->tts_values, values, table->ncolumns * sizeof(Datum));
 	memcpy(slot->tts_isnull, nulls, table->ncolumns * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
@@ -366,13 +382,12 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 			!core_check_index_constraints(target.result, slot, target.estate,
 										  &tid, arbiters))
 		{
-			check_conflict_is_visible(target.relation, &tid, other);
+			check_conflict_is_visible(target.relation, &tid);
 			break;
 		}
 		inserted = insert_speculatively(&target, slot, arbiters);
 		is_new = false;
 	} while (!inserted);
-	ExecDropSingleTupleTableSlot(other);
 	ExecDropSingleTupleTableSlot(slot);
 	close_target(&target);
 	return inserted;
@@ -464,7 +479,7 @@ core_table_begin_update(CoreTable *table)
 	CoreUpdate *update = palloc_object(CoreUpdate);
 
 	update->table = table;
-	open_target(&update->target, table, false);
+	open_target(&update->target, table);
 	update->index = index_open(table->index_id, RowExclusiveLock);
 	update->snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	update->slot = table_slot_create(update->target.relation, NULL);
