@@ -136,11 +136,11 @@ clients() {
 	compare 'record() for one member, beside that snapshot / without it' held.record hot.record
 }
 
-# attach_round NAME ROUND
+# attach_round NAME ROUND CLIENTS
 attach_round() {
 	local side
 	for side in $(turns "$2" orders attached_orders); do
-		run_clients "$1.$side" 1 "$SECS" "$side" -D "members=$MEMBERS"
+		run_clients "$1.$side" "$3" "$SECS" "$side" -D "members=$MEMBERS"
 		[ "$side" = orders ] || events=$((events + rows))
 		sql 'VACUUM (ANALYZE) orders, attached_orders'
 		settle
@@ -151,15 +151,18 @@ attach() {
 	local round
 	start_over "$MEMBERS"
 	sql 'SELECT fresh_orders()' 'SELECT attach_orders()' >/dev/null
-	attach_round warm 0
+	attach_round warm 0 1
 	for ((round = 1; round <= ROUNDS; round++)); do
 		progress "attach, round $round of $ROUNDS"
-		attach_round attach "$round"
+		attach_round attach "$round" 1
+		attach_round crowd "$round" 8
 		check attach
 	done
-	section "One row a transaction into a table of orders, 1 client, members uniform over $MEMBERS"
-	compare 'attached table / the same table, not attached' \
+	section "One row a transaction into a table of orders, members uniform over $MEMBERS"
+	compare 'attached table / the same table, not attached, 1 client' \
 		attach.attached_orders attach.orders cpu '<=' 2.5
+	compare 'attached table / the same table, not attached, 8 clients' \
+		crowd.attached_orders crowd.orders cpu '<=' 2.5
 }
 
 # ----- sets -----
