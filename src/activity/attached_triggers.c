@@ -122,6 +122,17 @@ create_trigger(int64 program, int64 id, Relation relation,
 						 false);
 }
 
+/* The attachment that a trigger of ours names; false when it names none. */
+bool
+activity_read_trigger(const Trigger *trigger, int64 *program, int64 *id)
+{
+	if (trigger->tgnargs != 2)
+		return false;
+	*program = strtoll(trigger->tgargs[0], NULL, 10);
+	*id = strtoll(trigger->tgargs[1], NULL, 10);
+	return true;
+}
+
 /* Put our triggers on one table; true when any was missing. */
 bool
 activity_install_triggers(int64 program, int64 id, Oid relid)

@@ -12,6 +12,7 @@
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
+#include "utils/reltrigger.h"
 #include "utils/tuplestore.h"
 
 #include "core/core.h"
@@ -135,6 +136,8 @@ extern bool activity_is_attached_to(const Attachment *attachment,
 /* attached_triggers.c */
 extern Oid	activity_trigger_function(void);
 extern bool activity_install_triggers(int64 program, int64 id, Oid relation);
+extern bool activity_read_trigger(const Trigger *trigger, int64 *program,
+								  int64 *id);
 extern void activity_drop_triggers(int64 id, Oid relation);
 extern List *activity_table_and_partitions(Oid relation, LOCKMODE lock);
 

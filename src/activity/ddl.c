@@ -151,16 +151,16 @@ attachments_on(Oid relid)
 	for (i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
 		Trigger    *trigger = &desc->triggers[i];
+		AttachmentId id;
 
 		/* one of the four is enough to know the attachment */
-		if (trigger->tgfoid == ours && trigger->tgnargs == 2 &&
-			TRIGGER_FOR_INSERT(trigger->tgtype))
+		if (trigger->tgfoid == ours && TRIGGER_FOR_INSERT(trigger->tgtype) &&
+			activity_read_trigger(trigger, &id.program, &id.id))
 		{
-			AttachmentId *id = palloc_object(AttachmentId);
+			AttachmentId *found = palloc_object(AttachmentId);
 
-			id->program = strtoll(trigger->tgargs[0], NULL, 10);
-			id->id = strtoll(trigger->tgargs[1], NULL, 10);
-			result = lappend(result, id);
+			*found = id;
+			result = lappend(result, found);
 		}
 	}
 	table_close(relation, NoLock);

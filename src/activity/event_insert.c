@@ -183,11 +183,12 @@ empty_object(void)
 /* Insert the event of a member that is known; false when its key is. */
 static bool
 insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
-			 double engagement)
+			 double *engagement)
 {
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
 
+	*engagement = weigh(event);
 	receipt->event_id = core_next_id();
 	receipt->recorded_at = GetCurrentTimestamp();
 
@@ -197,7 +198,7 @@ insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	values[EVENT_AMOUNT] = Int64GetDatum(event->amount);
 	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(event->occurred_at);
 	values[EVENT_RECORDED_AT] = TimestampTzGetDatum(receipt->recorded_at);
-	values[EVENT_ENGAGEMENT] = Float8GetDatum(engagement);
+	values[EVENT_ENGAGEMENT] = Float8GetDatum(*engagement);
 	values[EVENT_TARGET] = Int64GetDatum(event->target);
 	nulls[EVENT_TARGET] = !event->has_target;
 	nulls[EVENT_CORRECTS] = true;
@@ -232,8 +233,7 @@ activity_record_directly(const ActivityEvent *event, ActivityReceipt *receipt)
 		!target_exists(event))
 		return ACTIVITY_NOT_INSERTED;
 	update = score_find_engagement(event->program, receipt->member, &found);
-	engagement = weigh(event);
-	if (!found || !insert_event(event, receipt, engagement))
+	if (!found || !insert_event(event, receipt, &engagement))
 	{
 		core_table_end_update(update);
 		return ACTIVITY_NOT_INSERTED;

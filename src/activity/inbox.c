@@ -91,8 +91,7 @@ static const ActivityColumn batch_columns[INBOX_COLUMNS] = {
 	"  AND coalesce(b.occurred_at, $3) >= '1900-01-01 00:00:00+00'" \
 	"  AND coalesce(b.occurred_at, $3) <= $3" \
 	"  AND (b.target_id IS NULL OR EXISTS (SELECT FROM community.member AS o" \
-	"   WHERE o.program_id = $1 AND o.member_id = b.target_id))" \
-	"  AND $2 > 0"
+	"   WHERE o.program_id = $1 AND o.member_id = b.target_id))"
 
 static CorePlan take_batch = {
 	.sql = "WITH taken AS (DELETE FROM community.inbox AS i"
@@ -100,7 +99,7 @@ static CorePlan take_batch = {
 	"  SELECT n.inbox_id FROM community.inbox AS n WHERE n.program_id = $1"
 	"  ORDER BY n.inbox_id LIMIT $2 FOR UPDATE SKIP LOCKED))"
 	" RETURNING " BATCH_COLUMNS ")"
-	" SELECT * FROM taken WHERE $3 IS NOT NULL AND $4 > 0 ORDER BY inbox_id",
+	" SELECT * FROM taken ORDER BY inbox_id",
 	BATCH_ARGS
 };
 
@@ -125,9 +124,8 @@ static CorePlan record_clear = {
 };
 
 static CorePlan find_rest = {
-	.sql = "SELECT b." "* FROM batch AS b WHERE NOT EXISTS"
+	.sql = "SELECT b.* FROM batch AS b WHERE NOT EXISTS"
 	" (SELECT FROM recorded AS r WHERE r.inbox_id = b.inbox_id)"
-	" AND $1 IS NOT NULL AND $2 > 0 AND $3 IS NOT NULL AND $4 > 0"
 	" ORDER BY b.inbox_id",
 	BATCH_ARGS
 };

@@ -187,7 +187,7 @@ check_values(const Work *work)
 		.sql = "SELECT min(i.occurred_at), max(i.occurred_at), min(i.amount),"
 		" max(octet_length(i.key)), max(octet_length(i.external_id)),"
 		" max(octet_length(i.target_external_id)), bool_or(i.external_id = '')"
-		" FROM incoming AS i WHERE i.live AND " SCALE " >= 0",
+		" FROM incoming AS i WHERE i.live",
 		WORK_ARGS
 	};
 	static const char *const names[] = {"idempotency key", "external id",
@@ -502,7 +502,7 @@ append_actions(const Work *work)
 		" a.key, a.revision, a.kind, a.corrects, a.target_id, a.amount,"
 		" a.occurred_at, a.given, a.engagement,"
 		" CASE WHEN a.kind <> 'record' THEN 'the row has changed' END"
-		" FROM action AS a WHERE " NOW " IS NOT NULL AND " SCALE " >= 0"
+		" FROM action AS a"
 		" ON CONFLICT DO NOTHING"
 		" RETURNING event_id, member_id, engagement, coalesce((SELECT"
 		" o.occurred_at FROM community.event AS o WHERE o.program_id ="
@@ -528,8 +528,7 @@ refuse_old_snapshot(const Work *work)
 	static CorePlan plan = {
 		.sql = "SELECT count(*) FROM incoming AS i JOIN community.event AS e"
 		" ON e.program_id = " PROGRAM " AND e.source = " SOURCE
-		" AND e.key = i.key WHERE " TYPE " IS NOT NULL AND " NOW
-		" IS NOT NULL AND " SCALE " >= 0",
+		" AND e.key = i.key",
 		WORK_ARGS
 	};
 	int64		seen;

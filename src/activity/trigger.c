@@ -82,16 +82,13 @@ activity_is_attached_to(const Attachment *attachment, Relation relation)
 static Attachment *
 load_attachment(const TriggerData *data)
 {
-	char	  **args = data->tg_trigger->tgargs;
 	Attachment *attachment;
 	CoreScope	scope;
 	int64		program;
 	int64		id;
 
-	if (data->tg_trigger->tgnargs != 2)
+	if (!activity_read_trigger(data->tg_trigger, &program, &id))
 		refuse_trigger(data, "has not the arguments that it needs");
-	program = strtoll(args[0], NULL, 10);
-	id = strtoll(args[1], NULL, 10);
 	core_enter(&scope);
 	attachment = activity_load_attachment(program, id, attachments_context);
 	core_leave(&scope);

@@ -156,18 +156,11 @@ core_table_is_usable(CoreTable *table)
 		CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
 		registered = true;
 	}
-	if (table->next == NULL && known_tables != table)
+	if (!table->known)
 	{
-		CoreTable  *known;
-
-		for (known = known_tables; known != NULL; known = known->next)
-			if (known == table)
-				break;
-		if (known == NULL)
-		{
-			table->next = known_tables;
-			known_tables = table;
-		}
+		table->next = known_tables;
+		known_tables = table;
+		table->known = true;
 	}
 	if (!table->valid)
 		examine(table);

@@ -37,6 +37,7 @@ typedef struct CoreTable
 	int			keys[CORE_MAX_KEYS];	/* attribute numbers */
 
 	/* cached */
+	bool		known;
 	bool		valid;
 	bool		usable;
 	Oid			table_id;

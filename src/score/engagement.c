@@ -63,7 +63,6 @@ score_open_engagement(int64 program, int64 member)
 	core_run(&plan, values, NULL, false);
 }
 
-
 /* columns of the table */
 enum
 {
