@@ -30,17 +30,32 @@ typedef enum CoreInboxFault
 
 /*
  * A statement that is prepared once a session and kept.  Declare it static,
- * with text and argument types; core_run() fills in the plan.  Argument types
- * must be built in: the OID of a type of ours changes when the extension is
- * dropped and created again.
+ * with text and argument types; core_run() fills in the plan.  The OID of a
+ * type of ours changes when the extension is dropped and created again, so
+ * such an argument is InvalidOid here and named by "own_type".
  */
 typedef struct CorePlan
 {
 	const char *sql;
 	int			nargs;
 	Oid			argtypes[CORE_MAX_ARGS];
+	const char *own_type;		/* what InvalidOid in argtypes stands for */
 	SPIPlanPtr	plan;
 } CorePlan;
+
+/*
+ * A configuration table whose changes are to be noticed; see watch.c.
+ * Declare it static, with its name.
+ */
+typedef struct CoreWatch
+{
+	const char *name;
+	bool		known;
+	bool		tells;
+	Oid			table_id;
+	uint64		generation;
+	struct CoreWatch *next;
+} CoreWatch;
 
 /* What core_enter() changed and core_leave() puts back. */
 typedef struct CoreScope
@@ -67,6 +82,7 @@ extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
 					 bool read_only);
 extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
+extern void core_run_latest(CorePlan *plan, Datum *values);
 extern void core_forget(CorePlan *plan);
 extern Datum core_field(int row, int column, bool *isnull);
 extern int64 core_int64(int row, int column);
@@ -78,6 +94,9 @@ extern ErrorData *core_attempt(void (*action) (void *arg), void *arg);
 
 /* ids.c */
 extern int64 core_next_id(void);
+
+/* watch.c */
+extern uint64 core_watch(CoreWatch *watch);
 
 /* text.c */
 extern char *core_name_argument(text *value, const char *what);

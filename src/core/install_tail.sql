@@ -19,6 +19,22 @@
 			thing.relation, thing."column", thing.expression);
 	END LOOP;
 
+	-- configuration that sessions keep tells them when it changes
+	FOR thing IN
+		SELECT c.oid::regclass AS relation
+		FROM (VALUES ('activity_type')) AS w (relation)
+		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
+			AND t.tgfoid = 'community.note_change()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON %s'
+			' FOR EACH ROW EXECUTE FUNCTION community.note_change()', thing.relation);
+		EXECUTE format('CREATE TRIGGER note_truncate AFTER TRUNCATE ON %s'
+			' FOR EACH STATEMENT EXECUTE FUNCTION community.note_change()', thing.relation);
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER note_change', thing.relation);
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER note_truncate', thing.relation);
+	END LOOP;
+
 	-- attachments whose triggers went with the extension
 	FOR thing IN
 		SELECT a.program_id, a.attachment_id, a.relation, a.type

@@ -12,19 +12,44 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "core/compat.h"
 #include "core/core.h"
+
+static Oid
+find_own_type(const char *name)
+{
+	Oid			schema = get_namespace_oid(COMMUNITY_SCHEMA, false);
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(name),
+									   ObjectIdGetDatum(schema));
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type \"%s.%s\" does not exist", COMMUNITY_SCHEMA,
+						name)));
+	return type;
+}
 
 static void
 prepare(CorePlan *plan, bool keep)
 {
 	SPIPlanPtr	prepared;
+	Oid			argtypes[CORE_MAX_ARGS];
+	int			i;
+
+	for (i = 0; i < plan->nargs; i++)
+		argtypes[i] = OidIsValid(plan->argtypes[i]) ? plan->argtypes[i] :
+			find_own_type(plan->own_type);
 
 	/* a kept plan is generic from the start: its text is written for that */
-	prepared = SPI_prepare_cursor(plan->sql, plan->nargs, plan->argtypes,
+	prepared = SPI_prepare_cursor(plan->sql, plan->nargs, argtypes,
 								  keep ? CURSOR_OPT_GENERIC_PLAN : 0);
 	if (prepared == NULL)
 		elog(ERROR, "SPI_prepare failed for \"%s\": %s", plan->sql,
@@ -66,6 +91,18 @@ core_run(CorePlan *plan, Datum *values, const char *nulls, bool read_only)
 }
 
 /*
+ * Run a query with a snapshot of this moment, at any isolation level: what is
+ * kept beyond the transaction must be as new as the message that made us read.
+ */
+void
+core_run_latest(CorePlan *plan, Datum *values)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	core_run(plan, values, NULL, true);
+	PopActiveSnapshot();
+}
+
+/*
  * Run a statement and send its rows to a receiver instead of SPI_tuptable.
  * Without "keep" it is planned for this one run, with the sizes of the sets
  * registered now: right for large sets, dear for small ones.
@@ -96,7 +133,7 @@ core_run_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
 			params->params[i].value = values[i];
 			params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
 			params->params[i].pflags = PARAM_FLAG_CONST;
-			params->params[i].ptype = used->argtypes[i];
+			params->params[i].ptype = SPI_getargtypeid(used->plan, i);
 		}
 	}
 	options.params = params;

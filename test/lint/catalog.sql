@@ -158,7 +158,8 @@ SELECT 'insert-trigger', r.object || '.' || t.tgname
 FROM rel r JOIN pg_trigger t ON t.tgrelid = r.oid
 	JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE NOT t.tgisinternal AND t.tgtype & 4 = 4
-	AND p.proname NOT LIKE 'guard\_%' AND p.proname NOT LIKE '%\_guard'
+	AND p.proname NOT LIKE 'guard\_%' AND p.proname <> 'note_change'
+	AND p.proname NOT LIKE '%\_guard'
 UNION ALL
 SELECT 'member-relation', c.oid::regclass::text
 FROM pg_class c JOIN member m ON m.objid = c.oid
