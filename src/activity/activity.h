@@ -61,14 +61,7 @@ typedef struct ActivityReceipt
 	TimestampTz recorded_at;
 } ActivityReceipt;
 
-/* program.c */
-extern char *activity_program_name(int64 program);
-
 /* member.c */
-extern bool activity_member_is_known(int64 program, int64 member,
-									 bool *closed);
-pg_noreturn extern void activity_refuse_member(int64 program, int64 member,
-											   bool closed);
 extern bool activity_find_external(int64 program, Datum external_id,
 								   int64 *member);
 extern int64 activity_enroll(int64 program, bool has_member, int64 member,

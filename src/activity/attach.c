@@ -330,7 +330,7 @@ read_program(Definition *def)
 	CoreScope	scope;
 
 	core_enter(&scope);
-	(void) activity_program_name(def->program);
+	(void) core_program_name(def->program);
 	values[0] = Int64GetDatum(def->program);
 	core_run(&plan, values, NULL, false);
 	def->amount_scale = (int) core_int64(0, 1);
@@ -439,7 +439,7 @@ store_definition(const Definition *def)
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("source \"%s\" is taken by another attachment of program \"%s\"",
 							def->source,
-							activity_program_name(def->program)),
+							core_program_name(def->program)),
 					 errhint("Give another source.")));
 		id = core_int64(0, 1);
 	}

@@ -268,7 +268,7 @@ find_attachment(int64 program, Oid relation, text *type, MemoryContext context)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table \"%s\" is not attached as type \"%s\" in program \"%s\"",
 						get_rel_name(relation), text_to_cstring(type),
-						activity_program_name(program)),
+						core_program_name(program)),
 				 errhint("Call community.attach() first.")));
 	core_leave(&scope);
 	return attachment;

@@ -195,7 +195,7 @@ member_of_row(int64 program, TupleTableSlot *slot)
 				(errcode(COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
 				 errmsg("member \"%s\" of program \"%s\" does not exist",
 						TextDatumGetCString(external_id),
-						activity_program_name(program))));
+						core_program_name(program))));
 	if (!no_member && member != found)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -412,7 +412,7 @@ count_inbox(int64 program)
 
 	values[0] = Int64GetDatum(program);
 	core_enter(&scope);
-	(void) activity_program_name(program);
+	(void) core_program_name(program);
 	core_run(&plan, values, NULL, false);
 	count = core_int64(0, 1);
 	core_leave(&scope);

@@ -23,42 +23,6 @@ PG_FUNCTION_INFO_V1(community_enroll);
 PG_FUNCTION_INFO_V1(community_member_id);
 PG_FUNCTION_INFO_V1(community_close_member);
 
-/* Is there such a member, and is it closed?  Inside core_enter(). */
-bool
-activity_member_is_known(int64 program, int64 member, bool *closed)
-{
-	static CorePlan plan = {
-		.sql = "SELECT status = 'closed' FROM community.member"
-		" WHERE program_id = $1 AND member_id = $2",
-		.nargs = 2,
-		.argtypes = {INT8OID, INT8OID}
-	};
-	Datum		values[2];
-
-	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(member);
-	core_run(&plan, values, NULL, false);
-	*closed = SPI_processed > 0 && core_bool(0, 1);
-	return SPI_processed > 0;
-}
-
-void
-activity_refuse_member(int64 program, int64 member, bool closed)
-{
-	char	   *name = activity_program_name(program);
-
-	if (closed)
-		ereport(ERROR,
-				(errcode(COMMUNITY_ERRCODE_CLOSED_MEMBER),
-				 errmsg("member %lld of program \"%s\" is closed",
-						(long long) member, name)));
-	ereport(ERROR,
-			(errcode(COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
-			 errmsg("member %lld of program \"%s\" does not exist",
-					(long long) member, name),
-			 errhint("Enroll it first, with community.enroll().")));
-}
-
 /* The row of a member found by id or by external id. */
 typedef struct FoundMember
 {
@@ -190,7 +154,7 @@ activity_enroll(int64 program, bool has_member, int64 member,
 		{
 			check_same_member(&found, has_member, member, external_id);
 			if (found.closed)
-				activity_refuse_member(program, found.member, true);
+				core_refuse_member(program, found.member, true);
 			return found.member;
 		}
 		id = has_member ? member :
@@ -200,7 +164,7 @@ activity_enroll(int64 program, bool has_member, int64 member,
 			score_open_engagement(program, id);
 			return id;
 		}
-		(void) activity_program_name(program);
+		(void) core_program_name(program);
 	}
 }
 
@@ -289,8 +253,8 @@ community_close_member(PG_FUNCTION_ARGS)
 	score_close_engagement(program, member);
 	core_run(&plan, values, NULL, false);
 	changed = SPI_processed == 1;
-	if (!changed && !activity_member_is_known(program, member, &closed))
-		activity_refuse_member(program, member, false);
+	if (!changed && !core_member_is_known(program, member, &closed))
+		core_refuse_member(program, member, false);
 	core_leave(&scope);
 	PG_RETURN_BOOL(changed);
 }

@@ -161,23 +161,3 @@ community_current_program(PG_FUNCTION_ARGS)
 	core_leave(&scope);
 	PG_RETURN_INT64(program);
 }
-
-/* The name of a program, or an error when there is none; in core_enter(). */
-char *
-activity_program_name(int64 program)
-{
-	static CorePlan plan = {
-		.sql = "SELECT name FROM community.program WHERE program_id = $1",
-		.nargs = 1,
-		.argtypes = {INT8OID}
-	};
-	Datum		values[1];
-
-	values[0] = Int64GetDatum(program);
-	core_run(&plan, values, NULL, true);
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(COMMUNITY_ERRCODE_UNKNOWN_PROGRAM),
-				 errmsg("program %lld does not exist", (long long) program)));
-	return core_text(0, 1);
-}

@@ -108,12 +108,12 @@ refuse_member_of_event(int64 program, int64 member)
 {
 	bool		closed;
 
-	if (!activity_member_is_known(program, member, &closed) || closed)
-		activity_refuse_member(program, member, closed);
+	if (!core_member_is_known(program, member, &closed) || closed)
+		core_refuse_member(program, member, closed);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("member %lld of program \"%s\" has no row in \"community.engagement\"",
-					(long long) member, activity_program_name(program)),
+					(long long) member, core_program_name(program)),
 			 errhint("Run SELECT community.rebuild('engagement').")));
 }
 
@@ -288,15 +288,15 @@ refuse_event(const ActivityEvent *event)
 {
 	bool		closed;
 
-	(void) activity_program_name(event->program);
-	if (!activity_member_is_known(event->program, event->member, &closed) ||
+	(void) core_program_name(event->program);
+	if (!core_member_is_known(event->program, event->member, &closed) ||
 		closed ||
 		!score_add_engagement(event->program, event->member, 0,
 							  event->occurred_at, true))
 		refuse_member_of_event(event->program, event->member);
 	if (event->has_target &&
-		!activity_member_is_known(event->program, event->target, &closed))
-		activity_refuse_member(event->program, event->target, false);
+		!core_member_is_known(event->program, event->target, &closed))
+		core_refuse_member(event->program, event->target, false);
 	/* the key has changed hands under us; a new attempt will see how */
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

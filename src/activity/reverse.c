@@ -71,7 +71,7 @@ find_event(const Request *request, Standing *standing)
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 	{
-		(void) activity_program_name(request->program);
+		(void) core_program_name(request->program);
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_UNKNOWN_EVENT),
 				 errmsg("no event has idempotency key \"%s\" of source \"%s\"",
@@ -291,7 +291,7 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 	find_event(request, &standing);
 	if (!score_add_engagement(request->program, standing.member, 0,
 							  standing.occurred_at, true))
-		activity_refuse_member(request->program, standing.member, false);
+		core_refuse_member(request->program, standing.member, false);
 	if (find_replay(request, &standing, receipt))
 		return;
 	find_event(request, &standing);

@@ -256,7 +256,7 @@ refuse_members(const Work *work)
 	/* when the member is in order it is the target that is not */
 	member = core_text(0, core_bool(0, 4) ? 5 : 2);
 	closed = core_bool(0, 3);
-	program = activity_program_name(attachment->program);
+	program = core_program_name(attachment->program);
 	ereport(ERROR,
 			(errcode(closed ? COMMUNITY_ERRCODE_CLOSED_MEMBER :
 					 COMMUNITY_ERRCODE_UNKNOWN_MEMBER),

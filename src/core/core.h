@@ -10,6 +10,8 @@
 
 #include "executor/spi.h"
 
+#include "core/compat.h"
+
 /* Bumped whenever tables.sql of any room changes in shape. */
 #define COMMUNITY_TABLES_VERSION	1
 
@@ -97,6 +99,12 @@ extern int64 core_next_id(void);
 
 /* watch.c */
 extern uint64 core_watch(CoreWatch *watch);
+
+/* tenant.c */
+extern char *core_program_name(int64 program);
+extern bool core_member_is_known(int64 program, int64 member, bool *closed);
+pg_noreturn extern void core_refuse_member(int64 program, int64 member,
+										   bool closed);
 
 /* text.c */
 extern char *core_name_argument(text *value, const char *what);

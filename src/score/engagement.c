@@ -224,22 +224,9 @@ score_close_engagement(int64 program, int64 member)
 static void
 refuse_closed_member(int64 program, int64 member)
 {
-	static CorePlan plan = {
-		.sql = "SELECT name FROM community.program WHERE program_id = $1",
-		.nargs = 1,
-		.argtypes = {INT8OID}
-	};
-	Datum		values[1];
-
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	values[0] = Int64GetDatum(program);
-	core_run(&plan, values, NULL, true);
-	ereport(ERROR,
-			(errcode(COMMUNITY_ERRCODE_CLOSED_MEMBER),
-			 errmsg("member %lld of program \"%s\" is closed",
-					(long long) member,
-					SPI_processed > 0 ? core_text(0, 1) : "")));
+	core_refuse_member(program, member, true);
 }
 
 /* The same by SQL, for a table that is not as installed. */

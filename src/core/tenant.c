@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * tenant.c
+ *	  What every room asks about programs and members.
+ *
+ * All functions run inside core_enter().
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+
+/* The name of a program, or an error when there is none. */
+char *
+core_program_name(int64 program)
+{
+	static CorePlan plan = {
+		.sql = "SELECT name FROM community.program WHERE program_id = $1",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(program);
+	core_run(&plan, values, NULL, true);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_UNKNOWN_PROGRAM),
+				 errmsg("program %lld does not exist", (long long) program)));
+	return core_text(0, 1);
+}
+
+/* Is there such a member, and is it closed? */
+bool
+core_member_is_known(int64 program, int64 member, bool *closed)
+{
+	static CorePlan plan = {
+		.sql = "SELECT status = 'closed' FROM community.member"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+	*closed = SPI_processed > 0 && core_bool(0, 1);
+	return SPI_processed > 0;
+}
+
+/* Say what is wrong with a member, unknown or closed. */
+void
+core_refuse_member(int64 program, int64 member, bool closed)
+{
+	char	   *name = core_program_name(program);
+
+	if (closed)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_CLOSED_MEMBER),
+				 errmsg("member %lld of program \"%s\" is closed",
+						(long long) member, name)));
+	ereport(ERROR,
+			(errcode(COMMUNITY_ERRCODE_UNKNOWN_MEMBER),
+			 errmsg("member %lld of program \"%s\" does not exist",
+					(long long) member, name),
+			 errhint("Enroll it first, with community.enroll().")));
+}
