@@ -184,7 +184,7 @@ if ($library)
 		next if $symbol =~ /^(_init|_fini|_edata|_end|__bss_start)$/;
 		found('symbol-prefix', $library, $symbol)
 		  unless $symbol =~
-		  /^((community|pg_finfo|$rooms)_|Pg_magic_func$|_PG_init$)/;
+		  /^((community|pg_finfo|purse|$rooms)_|Pg_magic_func$|_PG_init$)/;
 	}
 	close $nm or die "nm $library failed";
 }
