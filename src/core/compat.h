@@ -92,6 +92,15 @@
 	index_beginscan(relation, index, snapshot, nkeys, 0)
 #endif
 
+/* 16 lets the maker of a range report errors softly */
+#if PG_VERSION_NUM >= 160000
+#define core_make_range(type, lower, upper) \
+	make_range(type, lower, upper, false, NULL)
+#else
+#define core_make_range(type, lower, upper) \
+	make_range(type, lower, upper, false)
+#endif
+
 /* 16 folded the ownership checks into one function */
 #if PG_VERSION_NUM >= 160000
 #define core_is_owner(relation) \

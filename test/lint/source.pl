@@ -10,7 +10,9 @@ my ($root, $library) = @ARGV;
 chdir $root or die "$root: $!";
 
 # Rooms in the order in which they may know each other: core knows nobody,
-# activity conducts, the rest know core and themselves.
+# period knows core, the rest know both and themselves, activity conducts.
+my %level = (core => 1, period => 2);
+my $above = 3;
 my %knows_all = (activity => 1);
 
 my %longest_line = (c => 79, h => 79, sql => 100);
@@ -122,8 +124,8 @@ sub check_c
 		if ($header =~ m{^([^/]+)/} && -d "src/$1")
 		{
 			found('room-include', $at, "$room includes $header")
-			  unless $1 eq $room || $1 eq 'core' && $room ne 'core'
-			  || $knows_all{$room};
+			  unless $1 eq $room || $knows_all{$room}
+			  || ($level{$1} || $above) < ($level{$room} || $above);
 		}
 		elsif ($header !~ m{/} && -f "src/$room/$header")
 		{

@@ -1,0 +1,3 @@
+
+	-- -------------------------------------------------------------- period
+	-- This room has a type and functions, and no tables.
