@@ -23,7 +23,8 @@ DEPS = $(OBJS:.o=.d)
 PG_CPPFLAGS = -I$(srcdir)/src -DCOMMUNITY_VERSION='"$(EXTVERSION)"'
 
 SQL_PARTS = src/core/prelude.sql \
-	$(patsubst %,src/%/functions.sql,$(ROOMS)) src/score/engagement.sql \
+	$(patsubst %,src/%/functions.sql,$(ROOMS)) \
+	src/points/ledger.sql src/score/engagement.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/core/install_tail.sql src/core/grants.sql

@@ -77,6 +77,7 @@ extern ActivityOutcome activity_record_directly(const ActivityEvent *event,
 												ActivityReceipt *receipt);
 
 /* record.c */
+extern bool activity_is_ledger(Datum source);
 extern void activity_check_time(TimestampTz occurred_at);
 extern void activity_check_amount(int64 amount);
 extern bool activity_record_event(const ActivityEvent *event,

@@ -17,6 +17,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/ledger.h"
 #include "score/engagement.h"
 
 PG_FUNCTION_INFO_V1(community_enroll);
@@ -253,6 +254,8 @@ community_close_member(PG_FUNCTION_ARGS)
 	score_close_engagement(program, member);
 	core_run(&plan, values, NULL, false);
 	changed = SPI_processed == 1;
+	if (changed)
+		points_close_accounts(program, member);
 	if (!changed && !core_member_is_known(program, member, &closed))
 		core_refuse_member(program, member, false);
 	core_leave(&scope);

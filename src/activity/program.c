@@ -16,6 +16,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/ledger.h"
 
 PG_FUNCTION_INFO_V1(community_create_program);
 PG_FUNCTION_INFO_V1(community_current_program);
@@ -93,6 +94,7 @@ community_create_program(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("program \"%s\" exists already", name)));
 	program = core_int64(0, 1);
+	points_open_program(program);
 	core_leave(&scope);
 	PG_RETURN_INT64(program);
 }

@@ -25,6 +25,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/ledger.h"
 #include "score/engagement.h"
 
 /* Times outside of this are typing errors, not history. */
@@ -87,6 +88,16 @@ activity_check_time(TimestampTz occurred_at)
 						timestamptz_to_str(occurred_at)),
 				 errdetail("An event lies between %d-01-01 and one day from now.",
 						   EARLIEST_YEAR)));
+}
+
+/* Is it the source that stands for calls of the ledger? */
+bool
+activity_is_ledger(Datum source)
+{
+	text	   *name = DatumGetTextPP(source);
+
+	return VARSIZE_ANY_EXHDR(name) == strlen(POINTS_SOURCE) &&
+		memcmp(VARDATA_ANY(name), POINTS_SOURCE, strlen(POINTS_SOURCE)) == 0;
 }
 
 /* Refuse the one amount that cannot be reversed. */
@@ -336,6 +347,11 @@ activity_record(const ActivityEvent *event, ActivityReceipt *receipt)
 	(void) core_name_argument(DatumGetTextPP(event->type), "event type");
 	(void) core_name_argument(DatumGetTextPP(event->key), "idempotency key");
 	(void) core_name_argument(DatumGetTextPP(event->source), "source");
+	if (activity_is_ledger(event->source))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("source \"%s\" is reserved for calls of the ledger",
+						POINTS_SOURCE)));
 	activity_check_amount(event->amount);
 	activity_check_time(event->occurred_at);
 	if (!activity_record_event(event, receipt) &&

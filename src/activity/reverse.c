@@ -21,6 +21,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/ledger.h"
 #include "score/engagement.h"
 
 PG_FUNCTION_INFO_V1(community_reverse);
@@ -323,6 +324,23 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 								-engagement, standing.occurred_at, true);
 }
 
+/* A call of the ledger, such as redeem(), in place of an event. */
+static void
+reverse_call(const Request *request, ActivityReceipt *receipt)
+{
+	PointsPosting posting;
+
+	points_reverse_call(request->program, request->key, request->has_amount,
+						request->amount, request->request_key,
+						request->reason, &posting);
+	receipt->event_id = posting.entry_id;
+	receipt->replay = posting.replay;
+	receipt->member = posting.member;
+	receipt->amount = posting.points;
+	receipt->occurred_at = posting.effective_at;
+	receipt->recorded_at = posting.recorded_at;
+}
+
 /*
  * reverse(key, reason, amount, source, occurred_at, request_key, program)
  * -> receipt
@@ -365,7 +383,10 @@ community_reverse(PG_FUNCTION_ARGS)
 	request.program = PG_GETARG_INT64(6);
 
 	core_enter(&scope);
-	reverse_event(&request, &receipt);
+	if (activity_is_ledger(request.source))
+		reverse_call(&request, &receipt);
+	else
+		reverse_event(&request, &receipt);
 	core_leave(&scope);
 	return activity_receipt_datum(fcinfo, &receipt);
 }

@@ -135,16 +135,6 @@
 		COMMENT ON COLUMN community.reversal_key.request_key IS 'idempotency key given to reverse()';
 		COMMENT ON COLUMN community.reversal_key.event_id IS 'the reversal';
 	END IF;
-	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key')) AS r (relation)
-		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
-			WHERE t.tgrelid = ('community.' || r.relation)::regclass
-				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
-	LOOP
-		EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON community.%I'
-			' FOR EACH ROW EXECUTE FUNCTION community.guard_append_only()', thing.relation);
-		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
-			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_append_only()', thing.relation);
-	END LOOP;
 
 	IF to_regclass('community.attachment') IS NULL THEN
 		CREATE TABLE community.attachment (

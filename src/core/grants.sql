@@ -17,7 +17,8 @@ BEGIN
 		WHERE p.pronamespace = 'community'::regnamespace
 			AND p.proname IN ('next_id', 'current_program', 'enroll', 'member_id',
 				'close_member', 'record', 'reverse', 'attach', 'detach',
-				'backfill', 'process_inbox')
+				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
+				'capture', 'release', 'transfer', 'balance')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -40,13 +41,15 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
-			AND p.proname IN ('current_program', 'member_id', 'super_users')
+			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
 	EXECUTE format('GRANT SELECT ON community.program, community.member,'
 		' community.activity_type, community.event, community.engagement,'
-		' community.super_user, community.job_run, community.job TO %s', role);
+		' community.super_user, community.job_run, community.job,'
+		' community.currency, community.entry, community.account_fold, community.hold,'
+		' community.account_purse, community.account, community.lot, community.liability TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS

@@ -8,6 +8,7 @@
 				('event', 'event_id', 'community.next_id()'),
 				('attachment', 'attachment_id', 'community.next_id()'),
 				('job_run', 'job_id', 'community.next_id()'),
+				('currency', 'currency_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
@@ -19,10 +20,22 @@
 			thing.relation, thing."column", thing.expression);
 	END LOOP;
 
+	-- tables to which rows are only ever added
+	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry')) AS r (relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = ('community.' || r.relation)::regclass
+				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_append_only()', thing.relation);
+		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_append_only()', thing.relation);
+	END LOOP;
+
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
-		FROM (VALUES ('activity_type')) AS w (relation)
+		FROM (VALUES ('program'), ('activity_type'), ('currency')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)

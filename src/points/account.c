@@ -1,0 +1,378 @@
+/*-------------------------------------------------------------------------
+ *
+ * account.c
+ *	  The account of a member in a currency, locked.
+ *
+ * An account is its row in account_fold plus the credits that are not folded
+ * into it yet.  Credits never come here: they are appended and done.  All that
+ * takes points away locks the row, adds up the tail behind its mark, appends
+ * its entry and writes the row.  Writing it is what makes a transaction with
+ * an older snapshot fail (40001) instead of spending twice.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "core/table.h"
+#include "points/ledger.h"
+#include "points/marks_algo.h"
+
+/* A tail of so many credits is folded by the next that locks the account. */
+#define LONG_TAIL		32
+
+/* columns of account_fold */
+enum
+{
+	ACCOUNT_PROGRAM, ACCOUNT_MEMBER, ACCOUNT_CURRENCY, ACCOUNT_CHANGED_AT,
+	ACCOUNT_DEFICIT, ACCOUNT_OPEN_HOLDS, ACCOUNT_CLOSED, ACCOUNT_FOLDED_TO,
+	ACCOUNT_PURSE, ACCOUNT_COLUMNS
+};
+
+static const char *const account_columns[ACCOUNT_COLUMNS] = {
+	"program_id", "member_id", "currency_id", "changed_at", "deficit",
+	"open_holds", "closed", "folded_to", "purse"
+};
+
+static CoreTable account_table = {
+	.name = "account_fold",
+	.index = "account_fold_pkey",
+	.use = CORE_TABLE_READ,
+	.ncolumns = ACCOUNT_COLUMNS,
+	.columns = account_columns,
+	.nkeys = 3,
+	.keys = {ACCOUNT_PROGRAM + 1, ACCOUNT_MEMBER + 1, ACCOUNT_CURRENCY + 1}
+};
+
+/* The keys of an account as the first three parameters of a statement. */
+static void
+set_keys(Datum *values, const PointsCurrency *currency, int64 member)
+{
+	values[0] = Int64GetDatum(currency->program);
+	values[1] = Int64GetDatum(member);
+	values[2] = Int64GetDatum(currency->id);
+}
+
+/*
+ * Does the account owe points, as far as can be seen without a lock?  An
+ * account without a row is not known: nothing was ever taken from it.
+ */
+bool
+points_account_owes(const PointsCurrency *currency, int64 member,
+					bool *known, bool *closed)
+{
+	static CorePlan plan = {
+		.sql = "SELECT deficit > 0, closed FROM community.account_fold"
+		" WHERE program_id = $1 AND member_id = $2 AND currency_id = $3",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, INT8OID}
+	};
+	Datum		keys[3];
+
+	set_keys(keys, currency, member);
+	if (core_table_is_usable(&account_table))
+	{
+		Datum		values[ACCOUNT_COLUMNS];
+		bool		nulls[ACCOUNT_COLUMNS];
+
+		*known = core_table_fetch(&account_table, keys, values, nulls);
+		*closed = *known && DatumGetBool(values[ACCOUNT_CLOSED]);
+		return *known && DatumGetInt64(values[ACCOUNT_DEFICIT]) > 0;
+	}
+	core_run(&plan, keys, NULL, false);
+	*known = SPI_processed > 0;
+	*closed = *known && core_bool(0, 2);
+	return *known && core_bool(0, 1);
+}
+
+/*
+ * Make the row of an account.  The member is locked FOR SHARE meanwhile, so
+ * that a row made while it is being closed knows about that.
+ */
+static void
+open_account(const PointsCurrency *currency, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.account_fold (program_id, member_id,"
+		" currency_id, changed_at, closed)"
+		" SELECT m.program_id, m.member_id, $3, clock_timestamp(),"
+		" m.status = 'closed' FROM community.member AS m"
+		" WHERE m.program_id = $1 AND m.member_id = $2 FOR SHARE"
+		" ON CONFLICT (program_id, member_id, currency_id) DO NOTHING",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, INT8OID}
+	};
+	Datum		values[3];
+	bool		closed;
+
+	set_keys(values, currency, member);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed == 0 &&
+		!core_member_is_known(currency->program, member, &closed))
+		core_refuse_member(currency->program, member, false);
+}
+
+/* Lock the row and read it; false when there is none. */
+static bool
+lock_row(PointsAccount *account)
+{
+	static CorePlan plan = {
+		.sql = "SELECT changed_at, open_holds, closed, folded_to, purse"
+		" FROM community.account_fold WHERE program_id = $1"
+		" AND member_id = $2 AND currency_id = $3 FOR NO KEY UPDATE",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, INT8OID}
+	};
+	Datum		values[3];
+	Datum	   *marks;
+	bool		isnull;
+	TimestampTz changed_at;
+	int			i;
+
+	set_keys(values, account->currency, account->member);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed == 0)
+		return false;
+	changed_at = DatumGetTimestampTz(core_field(0, 1, &isnull));
+	account->now = Max(GetCurrentTimestamp(), changed_at + 1);
+	account->open_holds = (int32) core_int64(0, 2);
+	account->closed = core_bool(0, 3);
+	deconstruct_array(DatumGetArrayTypeP(core_field(0, 4, &isnull)), INT8OID,
+					  sizeof(int64), true, TYPALIGN_DOUBLE, &marks, NULL,
+					  &account->nmarks);
+	account->marks = palloc_array(int64, account->nmarks + 1);
+	for (i = 0; i < account->nmarks; i++)
+		account->marks[i] = DatumGetInt64(marks[i]);
+	account->stored = DatumGetPurseP(core_field(0, 5, &isnull));
+	return true;
+}
+
+/*
+ * Sum of the credits in a range of ids, NULL for none.  "count" may be NULL.
+ */
+static Purse *
+sum_credits(const PointsAccount *account, int64 from, int64 to, int64 *count)
+{
+	static CorePlan plan = {
+		.sql = "SELECT community.sum(delta), count(*) FROM community.entry"
+		" WHERE program_id = $1 AND member_id = $2 AND currency_id = $3"
+		" AND entry_id > $4 AND entry_id <= $5 AND NOT posted",
+		.nargs = 5,
+		.argtypes = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
+	};
+	Datum		values[5];
+	Datum		sum;
+	bool		isnull;
+
+	set_keys(values, account->currency, account->member);
+	values[3] = Int64GetDatum(from);
+	values[4] = Int64GetDatum(to);
+	core_run(&plan, values, NULL, false);
+	sum = core_field(0, 1, &isnull);
+	if (count != NULL)
+		*count += core_int64(0, 2);
+	return isnull ? NULL : DatumGetPurseP(sum);
+}
+
+/* Everything the account has: its row, and the credits behind its marks. */
+static int64
+read_tail(PointsAccount *account)
+{
+	PointsIdRange *ranges = palloc_array(PointsIdRange, account->nmarks + 1);
+	int			nranges = points_unfolded_ranges(account->marks,
+												 account->nmarks, ranges);
+	int64		count = 0;
+	int			i;
+
+	account->purse = account->stored;
+	for (i = 0; i < nranges; i++)
+	{
+		Purse	   *credits = sum_credits(account, ranges[i].from,
+										  ranges[i].to, &count);
+
+		if (credits != NULL)
+			account->purse = purse_add(account->purse, credits);
+	}
+	return count;
+}
+
+/*
+ * Take the credits up to the horizon into the row.  Wants a snapshot taken
+ * after the horizon, so only where each statement takes one.
+ */
+static void
+fold_tail(PointsAccount *account)
+{
+	int64		horizon = points_horizon();
+	PointsIdRange *ranges = palloc_array(PointsIdRange, account->nmarks + 1);
+	int			nranges = points_unfolded_ranges(account->marks,
+												 account->nmarks, ranges);
+	int64		node = (horizon >> POINTS_NODE_BITS) << POINTS_NODE_BITS;
+	int			i;
+
+	for (i = 0; i < nranges; i++)
+	{
+		int64		from = Max(ranges[i].from, node - 1);
+		int64		to = Min(ranges[i].to, horizon);
+		Purse	   *credits;
+
+		if (from >= to)
+			continue;
+		credits = sum_credits(account, from, to, NULL);
+		if (credits != NULL)
+			account->stored = purse_add(account->stored, credits);
+	}
+	account->stored = purse_settle(account->stored, account->now);
+	account->nmarks = points_set_mark(account->marks, account->nmarks,
+									  horizon);
+}
+
+/* The lots that holds in force have set aside. */
+static void
+read_holds(PointsAccount *account)
+{
+	static CorePlan plan = {
+		.sql = "SELECT community.sum(taken) FROM community.hold"
+		" WHERE program_id = $1 AND member_id = $2 AND currency_id = $3"
+		" AND resolved_at IS NULL AND expires_at > $4",
+		.nargs = 4,
+		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}
+	};
+	Datum		values[4];
+	Datum		sum;
+	bool		isnull;
+
+	account->held = purse_zero();
+	if (account->open_holds == 0)
+		return;
+	set_keys(values, account->currency, account->member);
+	values[3] = TimestampTzGetDatum(account->now);
+	core_run(&plan, values, NULL, false);
+	sum = core_field(0, 1, &isnull);
+	if (!isnull)
+		account->held = DatumGetPurseP(sum);
+}
+
+/*
+ * Lock an account and read all of it, folding a long tail on the way.  Makes
+ * its row when there is none.  Inside core_enter().
+ */
+PointsAccount *
+points_lock_account(const PointsCurrency *currency, int64 member)
+{
+	PointsAccount *account = palloc0_object(PointsAccount);
+
+	account->currency = currency;
+	account->member = member;
+	while (!lock_row(account))
+		open_account(currency, member);
+	if (read_tail(account) >= LONG_TAIL && !IsolationUsesXactSnapshot())
+	{
+		account->marks = repalloc(account->marks,
+								  (account->nmarks + 1) * sizeof(int64));
+		fold_tail(account);
+		(void) read_tail(account);
+	}
+	read_holds(account);
+	return account;
+}
+
+/* What is new is not for closed members. */
+void
+points_refuse_closed(const PointsAccount *account)
+{
+	if (account->closed)
+		core_refuse_member(account->currency->program, account->member, true);
+}
+
+/* What can be spent from: all but what is held. */
+Purse *
+points_free(const PointsAccount *account)
+{
+	return purse_subtract(account->purse, account->held);
+}
+
+/* Enter a delta, whose entry is "posted". */
+void
+points_apply(PointsAccount *account, const Purse *delta)
+{
+	account->stored = purse_add(account->stored, delta);
+	account->purse = purse_add(account->purse, delta);
+}
+
+/* Negative lots are what is owed: nothing else takes more than there is. */
+static int64
+deficit_of(const Purse *purse)
+{
+	int64		deficit = 0;
+	int			i;
+
+	for (i = 0; i < purse_count(purse); i++)
+		deficit += Max(-purse_lots(purse)[i].points, 0);
+	return deficit;
+}
+
+/* Write the row of an account that has changed. */
+void
+points_write_account(PointsAccount *account)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.account_fold SET changed_at = $4,"
+		" deficit = $5, open_holds = $6, folded_to = $7, purse = $8"
+		" WHERE program_id = $1 AND member_id = $2 AND currency_id = $3",
+		.nargs = 8,
+		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID,
+		INT4OID, INT8ARRAYOID, InvalidOid},
+		.own_type = "purse"
+	};
+	Datum		values[8];
+	Datum	   *marks = palloc_array(Datum, account->nmarks + 1);
+	int			i;
+
+	for (i = 0; i < account->nmarks; i++)
+		marks[i] = Int64GetDatum(account->marks[i]);
+	set_keys(values, account->currency, account->member);
+	values[3] = TimestampTzGetDatum(account->now);
+	values[4] = Int64GetDatum(deficit_of(account->purse));
+	values[5] = Int32GetDatum(account->open_holds);
+	values[6] = PointerGetDatum(construct_array(marks, account->nmarks,
+												INT8OID, sizeof(int64), true,
+												TYPALIGN_DOUBLE));
+	values[7] = PursePGetDatum(account->stored);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed != 1)
+		elog(ERROR, "account of member %lld is gone",
+			 (long long) account->member);
+}
+
+/* Note in all accounts of a member that it is closed; it is locked. */
+void
+points_close_accounts(int64 program, int64 member)
+{
+	static CorePlan lock = {
+		.sql = "SELECT FROM community.account_fold WHERE program_id = $1"
+		" AND member_id = $2 ORDER BY currency_id FOR NO KEY UPDATE",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	static CorePlan close = {
+		.sql = "UPDATE community.account_fold SET closed = true"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&lock, values, NULL, false);
+	core_run(&close, values, NULL, false);
+}

@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * entry.c
+ *	  Entries of the ledger: appending them, and finding them again.
+ *
+ * An entry that an event earned stands under the event's id; one that a call
+ * of its own made, under its idempotency key and event 0.  The unique index
+ * over both claims keys and finds replays.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "core/table.h"
+#include "points/ledger.h"
+
+/* columns of entry */
+enum
+{
+	ENTRY_PROGRAM, ENTRY_ID, ENTRY_MEMBER, ENTRY_CURRENCY, ENTRY_EVENT,
+	ENTRY_POINTS, ENTRY_EFFECTIVE_AT, ENTRY_RECORDED_AT, ENTRY_REQUEST,
+	ENTRY_CUT, ENTRY_REVERSES, ENTRY_LINE, ENTRY_POSTED, ENTRY_KIND,
+	ENTRY_KEY, ENTRY_DELTA, ENTRY_RULE_IDS, ENTRY_RULE_POINTS, ENTRY_REASON,
+	ENTRY_ACTOR, ENTRY_COLUMNS
+};
+
+static const char *const entry_columns[ENTRY_COLUMNS] = {
+	"program_id", "entry_id", "member_id", "currency_id", "event_id",
+	"points", "effective_at", "recorded_at", "request", "cut", "reverses",
+	"line", "posted", "kind", "key", "delta", "rule_ids", "rule_points",
+	"reason", "actor"
+};
+
+static CoreTable entry_table = {
+	.name = "entry",
+	.index = "entry_key_key",
+	.use = CORE_TABLE_INSERT,
+	.ncolumns = ENTRY_COLUMNS,
+	.columns = entry_columns,
+	.nkeys = 4,
+	.keys = {ENTRY_PROGRAM + 1, ENTRY_EVENT + 1, ENTRY_KEY + 1, ENTRY_LINE + 1}
+};
+
+#define POSTING_COLUMNS	9
+
+/* A number by which the same request is known again. */
+int64
+points_request_hash(const PointsRequest *request)
+{
+	return (int64) hash_bytes_extended((const unsigned char *) request,
+									   sizeof(PointsRequest), 0);
+}
+
+static bool
+append_by_sql(Datum *values, const bool *nulls)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.entry (program_id, entry_id, member_id,"
+		" currency_id, event_id, points, effective_at, recorded_at, request,"
+		" cut, reverses, line, posted, kind, key, delta, rule_ids,"
+		" rule_points, reason, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+		" $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+		" ON CONFLICT (program_id, event_id, key, line) DO NOTHING",
+		.nargs = ENTRY_COLUMNS,
+		.argtypes = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+			TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT4OID,
+			BOOLOID, TEXTOID, TEXTOID, InvalidOid, INT8ARRAYOID, INT8ARRAYOID,
+		TEXTOID, TEXTOID},
+		.own_type = "purse"
+	};
+	char		flags[ENTRY_COLUMNS + 1];
+	int			i;
+
+	for (i = 0; i < ENTRY_COLUMNS; i++)
+		flags[i] = nulls[i] ? 'n' : ' ';
+	flags[ENTRY_COLUMNS] = '\0';
+	core_run(&plan, values, flags, false);
+	return SPI_processed == 1;
+}
+
+static void
+set_optional(Datum *values, bool *nulls, int column, Datum value)
+{
+	values[column] = value;
+	nulls[column] = value == (Datum) 0;
+}
+
+/*
+ * Append an entry and draw its id.  False when its key is taken.  An entry
+ * that no account holds yet is announced, for whoever folds.
+ */
+bool
+points_append(PointsEntry *entry)
+{
+	Datum		values[ENTRY_COLUMNS] = {0};
+	bool		nulls[ENTRY_COLUMNS] = {false};
+
+	if (!entry->posted)
+		points_announce_ids(entry->event_id);
+	entry->entry_id = core_next_id();
+	values[ENTRY_PROGRAM] = Int64GetDatum(entry->program);
+	values[ENTRY_ID] = Int64GetDatum(entry->entry_id);
+	values[ENTRY_MEMBER] = Int64GetDatum(entry->member);
+	values[ENTRY_CURRENCY] = Int64GetDatum(entry->currency->id);
+	values[ENTRY_EVENT] = Int64GetDatum(entry->event_id);
+	values[ENTRY_POINTS] = Int64GetDatum(purse_total(entry->delta));
+	values[ENTRY_EFFECTIVE_AT] = TimestampTzGetDatum(entry->effective_at);
+	values[ENTRY_RECORDED_AT] = TimestampTzGetDatum(entry->recorded_at);
+	values[ENTRY_REQUEST] = Int64GetDatum(entry->request);
+	values[ENTRY_CUT] = Int64GetDatum(entry->cut);
+	values[ENTRY_REVERSES] = Int64GetDatum(entry->reverses);
+	nulls[ENTRY_REVERSES] = entry->reverses == 0;
+	values[ENTRY_LINE] = Int32GetDatum(entry->line);
+	values[ENTRY_POSTED] = BoolGetDatum(entry->posted);
+	values[ENTRY_KIND] = CStringGetTextDatum(entry->kind);
+	values[ENTRY_KEY] = entry->key;
+	values[ENTRY_DELTA] = PointerGetDatum(entry->delta);
+	set_optional(values, nulls, ENTRY_RULE_IDS, entry->rule_ids);
+	set_optional(values, nulls, ENTRY_RULE_POINTS, entry->rule_points);
+	set_optional(values, nulls, ENTRY_REASON, entry->reason);
+	values[ENTRY_ACTOR] =
+		CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
+	if (core_table_is_usable(&entry_table))
+		return core_table_insert(&entry_table, values, nulls,
+								 entry->event_id != 0);
+	return append_by_sql(values, nulls);
+}
+
+/* The entry of a call with that key, and its line. */
+bool
+points_find_posting(int64 program, Datum key, int32 line,
+					PointsPosting *posting)
+{
+	static CorePlan plan = {
+		.sql = "SELECT entry_id, member_id, currency_id, kind, points, delta,"
+		" effective_at, recorded_at, request FROM community.entry"
+		" WHERE program_id = $1 AND event_id = 0 AND key = $2 AND line = $3",
+		.nargs = 3,
+		.argtypes = {INT8OID, TEXTOID, INT4OID}
+	};
+	Datum		values[3];
+	bool		isnull;
+
+	values[0] = Int64GetDatum(program);
+	values[1] = key;
+	values[2] = Int32GetDatum(line);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed == 0)
+		return false;
+	posting->entry_id = core_int64(0, 1);
+	posting->replay = true;
+	posting->member = core_int64(0, 2);
+	posting->currency_id = core_int64(0, 3);
+	posting->kind = core_text(0, 4);
+	posting->points = core_int64(0, 5);
+	posting->delta = DatumGetPurseP(core_field(0, 6, &isnull));
+	posting->effective_at = DatumGetTimestampTz(core_field(0, 7, &isnull));
+	posting->recorded_at = DatumGetTimestampTz(core_field(0, 8, &isnull));
+	posting->request = core_int64(0, 9);
+	return true;
+}
+
+/*
+ * Is there a call with that key?  When it asked for the same, this is a
+ * replay and fills the posting; otherwise it is an error.
+ */
+bool
+points_find_replay(int64 program, Datum key, const PointsRequest *request,
+				   PointsPosting *posting)
+{
+	const char *recorded;
+	const char *given;
+
+	if (!points_find_posting(program, key, 0, posting))
+		return false;
+	if (posting->request == points_request_hash(request))
+		return true;
+	recorded = points_currency_by_id(program, posting->currency_id)->code;
+	given = points_currency_by_id(program, request->currency_id)->code;
+	ereport(ERROR,
+			(errcode(COMMUNITY_ERRCODE_KEY_REUSED),
+			 errmsg("idempotency key \"%s\" was used with other input",
+					TextDatumGetCString(key)),
+			 errdetail("Recorded: %s of %lld %s for member %lld. Given: %s of %lld %s for member %lld.",
+					   posting->kind, (long long) posting->points, recorded,
+					   (long long) posting->member, request->kind,
+					   (long long) request->points, given,
+					   (long long) request->member),
+			 errhint("A key names one request for ever; give a new request a new key.")));
+	return false;				/* keep compiler quiet */
+}
+
+/* What is told about an entry that was just appended. */
+void
+points_posting_of(const PointsEntry *entry, PointsPosting *posting)
+{
+	posting->entry_id = entry->entry_id;
+	posting->replay = false;
+	posting->member = entry->member;
+	posting->currency_id = entry->currency->id;
+	posting->kind = pstrdup(entry->kind);
+	posting->points = purse_total(entry->delta);
+	posting->delta = entry->delta;
+	posting->effective_at = entry->effective_at;
+	posting->recorded_at = entry->recorded_at;
+	posting->request = entry->request;
+}
+
+/* Leave core_enter(), with the posting as a value of its SQL type. */
+Datum
+points_leave(FunctionCallInfo fcinfo, CoreScope *scope, int64 program,
+			 const PointsPosting *posting)
+{
+	TupleDesc	desc;
+	Datum		values[POSTING_COLUMNS];
+	bool		nulls[POSTING_COLUMNS] = {false};
+	HeapTupleHeader result;
+	const PointsCurrency *currency;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum(posting->entry_id);
+	values[1] = BoolGetDatum(posting->replay);
+	values[2] = Int64GetDatum(posting->member);
+	currency = points_currency_by_id(program, posting->currency_id);
+	values[3] = CStringGetTextDatum(currency->code);
+	values[4] = CStringGetTextDatum(posting->kind);
+	values[5] = Int64GetDatum(posting->points);
+	values[6] = PointerGetDatum(posting->delta);
+	values[7] = TimestampTzGetDatum(posting->effective_at);
+	values[8] = TimestampTzGetDatum(posting->recorded_at);
+	desc = BlessTupleDesc(desc);
+	result = SPI_returntuple(heap_form_tuple(desc, values, nulls), desc);
+	core_leave(scope);
+	return HeapTupleHeaderGetDatum(result);
+}

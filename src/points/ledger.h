@@ -1,0 +1,235 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger.h
+ *	  Currencies, accounts and the entries that change them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_POINTS_LEDGER_H
+#define COMMUNITY_POINTS_LEDGER_H
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+#include "pgtime.h"
+
+#include "core/core.h"
+#include "period/period.h"
+#include "points/purse.h"
+
+typedef enum PointsRounding
+{
+	POINTS_DOWN,
+	POINTS_NEAREST,
+	POINTS_UP
+} PointsRounding;
+
+typedef enum PointsBurnOrder
+{
+	POINTS_BURN_EXPIRY,
+	POINTS_BURN_OLDEST,
+	POINTS_BURN_NEWEST
+} PointsBurnOrder;
+
+typedef enum PointsReturnPolicy
+{
+	POINTS_RETURN_DEFICIT,
+	POINTS_RETURN_WITHIN_BALANCE,
+	POINTS_RETURN_ONLY_PENDING
+} PointsReturnPolicy;
+
+/* A row of currency; pointers are NULL where the column is. */
+typedef struct PointsCurrency
+{
+	int64		program;
+	int64		id;
+	char	   *code;
+	int32		scale;
+	PointsRounding rounding;
+	Interval   *pending_for;
+	bool		until_released;
+	Interval   *expires_after;
+	Period	   *expiry_rounding;
+	Interval   *inactive_after;
+	PointsBurnOrder burn_order;
+	int64		overdraft;
+	PointsReturnPolicy return_policy;
+	pg_tz	   *zone;
+} PointsCurrency;
+
+/* One line of the ledger, to be appended. */
+typedef struct PointsEntry
+{
+	int64		program;
+	int64		entry_id;		/* drawn when appended */
+	int64		member;
+	const PointsCurrency *currency;
+	int64		event_id;		/* 0 for a call of its own */
+	const char *kind;
+	Datum		key;			/* text; empty for an event's entries */
+	int32		line;
+	bool		posted;			/* its account is locked and will hold it */
+	Purse	   *delta;
+	TimestampTz effective_at;
+	TimestampTz recorded_at;
+	int64		request;
+	int64		cut;
+	int64		reverses;		/* 0 for none */
+	Datum		rule_ids;		/* bigint[], or 0 for none */
+	Datum		rule_points;
+	Datum		reason;			/* text, or 0 for none */
+} PointsEntry;
+
+/* The source by which reverse() knows calls of the ledger. */
+#define POINTS_SOURCE		"ledger"
+
+/*
+ * What a call asks for, as far as a retry must ask for the same.  Zeroed
+ * before use, as its bytes are hashed; "given" tells which times are.
+ */
+typedef struct PointsRequest
+{
+	int64		member;
+	int64		other;
+	int64		currency_id;
+	int64		points;
+	TimestampTz available_at;
+	TimestampTz expires_at;
+	TimestampTz occurred_at;
+	int32		priority;
+	uint32		given;
+	char		kind[16];
+} PointsRequest;
+
+#define POINTS_GIVEN_AVAILABLE_AT	0x01
+#define POINTS_GIVEN_EXPIRES_AT		0x02
+#define POINTS_GIVEN_OCCURRED_AT	0x04
+#define POINTS_GIVEN_PRIORITY		0x08
+#define POINTS_GIVEN_POINTS			0x10
+
+/* What a call did: the SQL type posting. */
+typedef struct PointsPosting
+{
+	int64		entry_id;
+	bool		replay;
+	int64		member;
+	int64		currency_id;
+	char	   *kind;
+	int64		points;
+	Purse	   *delta;
+	TimestampTz effective_at;
+	TimestampTz recorded_at;
+	int64		request;
+	int64		event_id;
+} PointsPosting;
+
+/* May a member have points? */
+typedef enum PointsStanding
+{
+	POINTS_MEMBER_ACTIVE,
+	POINTS_MEMBER_CLOSED,
+	POINTS_MEMBER_UNKNOWN
+} PointsStanding;
+
+/* An account that this transaction has locked. */
+typedef struct PointsAccount
+{
+	const PointsCurrency *currency;
+	int64		member;
+	bool		closed;
+	TimestampTz now;			/* later than any change of it before */
+	Purse	   *stored;			/* what its row is to hold */
+	Purse	   *purse;			/* that and the credits not folded yet */
+	Purse	   *held;			/* lots of the holds in force */
+	int32		open_holds;
+	int			nmarks;
+	int64	   *marks;
+} PointsAccount;
+
+/* currency.c */
+extern void points_open_program(int64 program);
+extern const PointsCurrency *points_currency(int64 program, text *code);
+extern const PointsCurrency *points_currency_by_id(int64 program, int64 id);
+extern TimestampTz points_expiry(const PointsCurrency *currency,
+								 TimestampTz at);
+extern TimestampTz points_availability(const PointsCurrency *currency,
+									   TimestampTz at);
+extern int32 points_priority(const PointsCurrency *currency, TimestampTz at);
+
+/* horizon.c */
+extern void points_announce_ids(int64 id);
+extern int64 points_horizon(void);
+
+/* entry.c */
+extern int64 points_request_hash(const PointsRequest *request);
+extern bool points_append(PointsEntry *entry);
+extern bool points_find_posting(int64 program, Datum key, int32 line,
+								PointsPosting *posting);
+extern bool points_find_replay(int64 program, Datum key,
+							   const PointsRequest *request,
+							   PointsPosting *posting);
+extern void points_posting_of(const PointsEntry *entry,
+							  PointsPosting *posting);
+extern Datum points_leave(FunctionCallInfo fcinfo, CoreScope *scope,
+						  int64 program, const PointsPosting *posting);
+
+/* account.c */
+extern bool points_account_owes(const PointsCurrency *currency, int64 member,
+								bool *known, bool *closed);
+extern PointsAccount *points_lock_account(const PointsCurrency *currency,
+										  int64 member);
+extern void points_refuse_closed(const PointsAccount *account);
+extern Purse *points_free(const PointsAccount *account);
+extern void points_apply(PointsAccount *account, const Purse *delta);
+extern Purse *points_settle_debt(const PointsAccount *account,
+								 const Purse *credit);
+extern void points_write_account(PointsAccount *account);
+extern void points_close_accounts(int64 program, int64 member);
+
+/* call.c */
+extern void points_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
+								const char *const *names, uint32 nullable);
+extern int64 points_amount_argument(int64 points, const char *function);
+extern Datum points_reason_argument(FunctionCallInfo fcinfo, int argument);
+extern Datum points_key_argument(FunctionCallInfo fcinfo, int argument);
+extern void points_lot_arguments(FunctionCallInfo fcinfo, int argument,
+								 PointsRequest *request);
+extern void points_occurred_at_argument(FunctionCallInfo fcinfo, int argument,
+										PointsRequest *request);
+pg_noreturn extern void points_refuse_lost_key(Datum key);
+extern void points_post(PointsAccount *account, PointsEntry *entry,
+						PointsPosting *posting);
+
+/* accrue.c */
+extern Purse *points_debt(int64 points);
+extern Purse *points_settle_debt(const PointsAccount *account,
+								 const Purse *credit);
+extern Purse *points_keep_alive(const PointsAccount *account,
+								const Purse *delta);
+extern PurseLot points_lot(const PointsCurrency *currency,
+						   const PointsRequest *request, TimestampTz at);
+extern bool points_credit_locks(const PointsCurrency *currency, int64 member,
+								PointsStanding *standing);
+extern bool points_credit(PointsEntry *entry);
+extern void points_credit_locked(PointsAccount *account, PointsEntry *entry,
+								 PointsPosting *posting);
+extern void points_accrue(const PointsCurrency *currency,
+						  const PointsRequest *request, Datum key,
+						  Datum reason, PointsPosting *posting);
+
+/* release.c */
+extern void points_release_pending(int64 program, Datum key,
+								   PointsRequest *request,
+								   PointsPosting *posting);
+
+/* return.c */
+extern void points_reverse_call(int64 program, Datum key, bool has_points,
+								int64 points, Datum request_key, Datum reason,
+								PointsPosting *posting);
+extern Purse *points_take_back(const PointsAccount *account,
+							   const Purse *credit, int64 *taken);
+
+/* redeem.c */
+extern Purse *points_take(const PointsAccount *account, int64 points,
+						  const char *verb);
+
+#endif							/* COMMUNITY_POINTS_LEDGER_H */

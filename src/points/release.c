@@ -1,0 +1,128 @@
+/*-------------------------------------------------------------------------
+ *
+ * release.c
+ *	  Points that stay pending until released.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "points/ledger.h"
+
+/* What stands under a key: its first entry, and what was done to it since. */
+typedef struct Credit
+{
+	PointsPosting posting;
+	int64		reversed;		/* positive */
+	int32		last_line;
+} Credit;
+
+static bool
+find_credit(int64 program, Datum key, Credit *credit)
+{
+	static CorePlan plan = {
+		.sql = "SELECT coalesce(-sum(points) FILTER (WHERE kind = 'reverse'), 0)::bigint,"
+		" max(line) FROM community.entry"
+		" WHERE program_id = $1 AND event_id = 0 AND key = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, TEXTOID}
+	};
+	Datum		values[2];
+
+	if (!points_find_posting(program, key, 0, &credit->posting))
+		return false;
+	values[0] = Int64GetDatum(program);
+	values[1] = key;
+	core_run(&plan, values, NULL, false);
+	credit->reversed = core_int64(0, 1);
+	credit->last_line = (int32) core_int64(0, 2);
+	return true;
+}
+
+/* The release of the credit, if that has happened. */
+static bool
+find_release(int64 program, Datum key, int32 last_line,
+			 PointsPosting *posting)
+{
+	int32		line;
+
+	for (line = last_line; line > 0; line--)
+		if (points_find_posting(program, key, line, posting) &&
+			strcmp(posting->kind, "release") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The delta that makes available what waits for it: of each lot of the credit
+ * that is pending without end, as much as has not been taken back.
+ */
+static Purse *
+release_delta(const PointsAccount *account, const Credit *credit)
+{
+	const Purse *delta = credit->posting.delta;
+	Purse	   *free = points_free(account);
+	int64		left = credit->posting.points - credit->reversed;
+	Purse	   *result = purse_zero();
+	int			i;
+
+	for (i = 0; i < purse_count(delta) && left > 0; i++)
+	{
+		PurseLot	lot = purse_lots(delta)[i];
+		int64		taken;
+
+		if (lot.available_at != DT_NOEND || lot.points <= 0)
+			continue;
+		result = purse_add(result,
+						   purse_take_lot(free, &lot, Min(lot.points, left),
+										  &taken));
+		result = purse_add(result, purse_make(taken, DT_NOBEGIN,
+											  lot.expires_at, lot.priority));
+		left -= taken;
+	}
+	return result;
+}
+
+/* Release the pending points of a call.  Inside core_enter(). */
+void
+points_release_pending(int64 program, Datum key, PointsRequest *request,
+					   PointsPosting *posting)
+{
+	Credit		credit;
+	PointsAccount *account;
+	PointsEntry entry = {0};
+
+	if (!find_credit(program, key, &credit))
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_UNKNOWN_EVENT),
+				 errmsg("nothing in program \"%s\" that could be released has idempotency key \"%s\"",
+						core_program_name(program),
+						TextDatumGetCString(key))));
+	account =
+		points_lock_account(points_currency_by_id(program,
+												  credit.posting.currency_id),
+							credit.posting.member);
+	(void) find_credit(program, key, &credit);
+	if (find_release(program, key, credit.last_line, posting))
+		return;
+	request->member = credit.posting.member;
+	request->currency_id = credit.posting.currency_id;
+	entry.kind = request->kind;
+	entry.key = key;
+	entry.line = credit.last_line + 1;
+	entry.delta = release_delta(account, &credit);
+	entry.request = points_request_hash(request);
+	if (purse_count(entry.delta) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s \"%s\" has no points that wait for release()",
+						credit.posting.kind, TextDatumGetCString(key))));
+	points_post(account, &entry, posting);
+}

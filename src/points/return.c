@@ -1,0 +1,381 @@
+/*-------------------------------------------------------------------------
+ *
+ * return.c
+ *	  Taking back what a call of the ledger did: reverse(key, source =>
+ *	  'ledger').
+ *
+ * Points that were given are taken from the very lots they came in; where
+ * these have been spent, the return policy of the currency says what happens.
+ * Points that were taken go back to the very lots they came from, the last
+ * taken first, with the expiry they had.
+ *
+ * All that is done under a key stands there as further lines.  A reversal
+ * notes what it really took, and in "cut" what it was to take beyond that.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "points/ledger.h"
+
+/* The entry to be reversed, and how far that has gone. */
+typedef struct Original
+{
+	PointsPosting posting;
+	int32		line;
+	int64		left;			/* positive */
+	int32		last_line;
+	int32		last_reversal;	/* line, 0 for none */
+	int64		receiver;		/* of a transfer */
+	int64		receiver_entry;
+} Original;
+
+/*
+ * The points of the credit that are still where it put them, as a delta.
+ * Lots are compared as they are by now.
+ */
+static Purse *
+take_own(const Purse *free, const Purse *credit, TimestampTz now,
+		 bool only_pending)
+{
+	Purse	   *own = purse_settle(credit, now);
+	Purse	   *result = purse_zero();
+	int			i;
+
+	for (i = 0; i < purse_count(own); i++)
+	{
+		const PurseLot *lot = &purse_lots(own)[i];
+		int64		taken;
+
+		if (lot->points <= 0 || (only_pending && lot->available_at <= now))
+			continue;
+		result = purse_add(result, purse_take_lot(free, lot, lot->points,
+												  &taken));
+	}
+	return result;
+}
+
+/*
+ * The delta that takes back a credit, all positive lots, as far as the policy
+ * of its currency goes.
+ */
+Purse *
+points_take_back(const PointsAccount *account, const Purse *credit,
+				 int64 *taken)
+{
+	PointsReturnPolicy policy = account->currency->return_policy;
+	Purse	   *free = purse_settle(points_free(account), account->now);
+	int64		points = purse_total(credit);
+	int64		more = 0;
+	Purse	   *delta = purse_zero();
+
+	/* where activity moves the expiry of all, none has lots of its own */
+	if (account->currency->inactive_after == NULL)
+		delta = take_own(free, credit, account->now,
+						 policy == POINTS_RETURN_ONLY_PENDING);
+	*taken = -purse_total(delta);
+	if (policy == POINTS_RETURN_ONLY_PENDING || *taken == points)
+		return delta;
+	free = purse_add(free, delta);
+	if (purse_available(free, account->now) > 0)
+		delta = purse_add(delta, purse_take_up_to(free, points - *taken,
+												  account->now, &more));
+	*taken += more;
+	if (policy == POINTS_RETURN_DEFICIT && *taken < points)
+	{
+		delta = purse_add(delta, points_debt(points - *taken));
+		*taken = points;
+	}
+	return delta;
+}
+
+/* What stands under the key; false when nothing does. */
+static bool
+find_original(int64 program, Datum key, Original *original)
+{
+	static CorePlan plan = {
+		.sql = "SELECT line, kind, member_id, entry_id, cut - points,"
+		" reverses FROM community.entry"
+		" WHERE program_id = $1 AND event_id = 0 AND key = $2 ORDER BY line",
+		.nargs = 2,
+		.argtypes = {INT8OID, TEXTOID}
+	};
+	Datum		values[2];
+	uint64		count;
+	uint64		i;
+	int64		reversed = 0;
+
+	memset(original, 0, sizeof(Original));
+	values[0] = Int64GetDatum(program);
+	values[1] = key;
+	core_run(&plan, values, NULL, false);
+	count = SPI_processed;
+	for (i = 0; i < count; i++)
+	{
+		char	   *kind = core_text(i, 2);
+
+		original->last_line = (int32) core_int64(i, 1);
+		if (strcmp(kind, "capture") == 0)
+			original->line = original->last_line;
+		else if (strcmp(kind, "transfer_in") == 0)
+		{
+			original->receiver = core_int64(i, 3);
+			original->receiver_entry = core_int64(i, 4);
+		}
+		else if (strcmp(kind, "reverse") == 0)
+		{
+			bool		isnull;
+			int64		of = DatumGetInt64(core_field(i, 6, &isnull));
+
+			/* of a transfer both sides are reversed; count the giving one */
+			if (of != original->receiver_entry)
+			{
+				reversed += core_int64(i, 5);
+				original->last_reversal = original->last_line;
+			}
+		}
+	}
+	if (count == 0 ||
+		!points_find_posting(program, key, original->line,
+							 &original->posting))
+		return false;
+	original->left = original->posting.points > 0 ?
+		original->posting.points - reversed :
+		-original->posting.points + reversed;
+	return true;
+}
+
+/* The part of what was given that comes next. */
+static Purse *
+next_part(const Original *original, int64 points)
+{
+	const Purse *delta = original->posting.delta;
+	int64		given = original->posting.points;
+
+	if (given > 0)
+		return purse_part(delta, given - original->left, points);
+	return purse_part(purse_negate(delta), original->left - points, points);
+}
+
+/* Points that come back after having been spent. */
+static Purse *
+restored(const PointsAccount *account, const Original *original,
+		 int64 points)
+{
+	const PointsCurrency *currency = account->currency;
+
+	if (currency->inactive_after == NULL)
+		return next_part(original, points);
+	return purse_make(points, DT_NOBEGIN,
+					  points_expiry(currency, account->now), 0);
+}
+
+/* Where activity moves the expiry of all, an entry's lots say nothing. */
+static Purse *
+to_take_back(const PointsAccount *account, const Original *original,
+			 int64 points)
+{
+	if (account->currency->inactive_after == NULL)
+		return next_part(original, points);
+	return purse_make(points, DT_NOBEGIN, DT_NOEND, 0);
+}
+
+static void
+reverse_line(PointsAccount *account, Original *original, Datum key,
+			 Datum reason, const Purse *delta, int64 cut, int64 reverses,
+			 PointsPosting *posting)
+{
+	PointsEntry entry = {0};
+
+	entry.kind = "reverse";
+	entry.key = key;
+	entry.line = ++original->last_line;
+	entry.delta = purse_add(delta, points_keep_alive(account, delta));
+	entry.cut = cut;
+	entry.reverses = reverses;
+	entry.reason = reason;
+	points_post(account, &entry, posting);
+}
+
+/* Take a gift back: as much as the receiver gives goes to who gave it. */
+static void
+reverse_transfer(PointsAccount *from, PointsAccount *to, Original *original,
+				 int64 points, Datum key, Datum reason,
+				 PointsPosting *posting)
+{
+	Purse	   *part = next_part(original, points);
+	int64		taken;
+	Purse	   *back = points_take_back(to, to_take_back(to, original, points),
+										&taken);
+	Purse	   *given = part;
+
+	if (from->currency->inactive_after != NULL)
+		given = restored(from, original, points);
+	given = purse_part(given, points - taken, taken);
+	reverse_line(from, original, key, reason,
+				 purse_add(given, points_settle_debt(from, given)),
+				 -(points - taken), original->posting.entry_id, posting);
+	reverse_line(to, original, key, reason, back, points - taken,
+				 original->receiver_entry, NULL);
+}
+
+/* Lock all that the reversal touches, in ascending order of members. */
+static void
+lock_accounts(const PointsCurrency *currency, const Original *original,
+			  PointsAccount **account, PointsAccount **other)
+{
+	int64		member = original->posting.member;
+
+	*other = NULL;
+	if (original->receiver_entry != 0 && original->receiver < member)
+		*other = points_lock_account(currency, original->receiver);
+	*account = points_lock_account(currency, member);
+	if (original->receiver_entry != 0 && *other == NULL)
+		*other = points_lock_account(currency, original->receiver);
+}
+
+/* The reversal that was made with that request key, if it was. */
+static bool
+find_request(int64 program, Datum key, Datum request_key,
+			 PointsPosting *posting)
+{
+	static CorePlan plan = {
+		.sql = "SELECT e.line, r.event_id FROM community.reversal_key AS r"
+		" LEFT JOIN community.entry AS e ON e.program_id = r.program_id"
+		" AND e.event_id = 0 AND e.key = $3 AND e.entry_id = r.event_id"
+		" WHERE r.program_id = $1 AND r.source = 'ledger' AND r.request_key = $2",
+		.nargs = 3,
+		.argtypes = {INT8OID, TEXTOID, TEXTOID}
+	};
+	Datum		values[3];
+	bool		isnull;
+
+	values[0] = Int64GetDatum(program);
+	values[1] = request_key;
+	values[2] = key;
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed == 0)
+		return false;
+	(void) core_field(0, 1, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_KEY_REUSED),
+				 errmsg("reversal key \"%s\" was used to reverse something else",
+						TextDatumGetCString(request_key))));
+	return points_find_posting(program, key, (int32) core_int64(0, 1),
+							   posting);
+}
+
+static void
+claim_request(int64 program, Datum request_key, int64 entry_id)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.reversal_key (program_id, source,"
+		" request_key, event_id) VALUES ($1, 'ledger', $2, $3)"
+		" ON CONFLICT DO NOTHING",
+		.nargs = 3,
+		.argtypes = {INT8OID, TEXTOID, INT8OID}
+	};
+	Datum		values[3];
+
+	if (request_key == (Datum) 0)
+		return;
+	values[0] = Int64GetDatum(program);
+	values[1] = request_key;
+	values[2] = Int64GetDatum(entry_id);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed == 0)
+		points_refuse_lost_key(request_key);
+}
+
+/* How many points are to be reversed, or an error that names the limit. */
+static int64
+points_to_reverse(const Original *original, Datum key, bool has_points,
+				  int64 points)
+{
+	if (!has_points)
+		points = original->left;
+	if (points <= 0 || points > original->left)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_OVER_REVERSAL),
+				 errmsg("cannot reverse %lld points of %s \"%s\": %lld are left",
+						(long long) points, original->posting.kind,
+						TextDatumGetCString(key),
+						(long long) original->left)));
+	return points;
+}
+
+/*
+ * Reverse the call with that key, whole or in part.  A partial reversal has a
+ * key of its own, by which it is known again.  Inside core_enter().
+ */
+void
+points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
+					Datum request_key, Datum reason, PointsPosting *posting)
+{
+	Original	original;
+	const PointsCurrency *currency;
+	PointsAccount *account;
+	PointsAccount *other;
+
+	if (!find_original(program, key, &original))
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_UNKNOWN_EVENT),
+				 errmsg("no entry of program \"%s\" has idempotency key \"%s\"",
+						core_program_name(program),
+						TextDatumGetCString(key))));
+	if (original.posting.points == 0)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_OVER_REVERSAL),
+				 errmsg("%s \"%s\" has moved no points",
+						original.posting.kind, TextDatumGetCString(key)),
+				 errhint("A hold is ended by release().")));
+	if (has_points && request_key == (Datum) 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reversing a part of \"%s\" needs a request_key",
+						TextDatumGetCString(key)),
+				 errdetail("Without one a retry would take a second part.")));
+	currency = points_currency_by_id(program, original.posting.currency_id);
+	lock_accounts(currency, &original, &account, &other);
+	if (request_key != (Datum) 0 &&
+		find_request(program, key, request_key, posting))
+		return;
+	(void) find_original(program, key, &original);
+	if (!has_points && original.left == 0 && original.last_reversal > 0)
+	{
+		(void) points_find_posting(program, key, original.last_reversal,
+								   posting);
+		return;
+	}
+	points = points_to_reverse(&original, key, has_points, points);
+	if (other != NULL)
+		reverse_transfer(account, other, &original, points, key, reason,
+						 posting);
+	else if (original.posting.points > 0)
+	{
+		int64		taken;
+		Purse	   *delta = points_take_back(account,
+											 to_take_back(account, &original,
+														  points), &taken);
+
+		reverse_line(account, &original, key, reason, delta, points - taken,
+					 original.posting.entry_id, posting);
+	}
+	else
+	{
+		Purse	   *delta = restored(account, &original, points);
+
+		delta = purse_add(delta, points_settle_debt(account, delta));
+		reverse_line(account, &original, key, reason, delta, 0,
+					 original.posting.entry_id, posting);
+	}
+	claim_request(program, request_key, posting->entry_id);
+}
