@@ -59,6 +59,7 @@ typedef struct ActivityReceipt
 	int64		amount;
 	TimestampTz occurred_at;
 	TimestampTz recorded_at;
+	char	   *points;			/* JSON object, or NULL for an empty one */
 } ActivityReceipt;
 
 /* member.c */
@@ -72,6 +73,7 @@ extern int64 activity_enroll(int64 program, bool has_member, int64 member,
 extern Datum community_minor_units(PG_FUNCTION_ARGS);
 
 /* event_insert.c */
+extern Datum activity_empty_object(void);
 extern bool activity_can_record_directly(const ActivityEvent *event);
 extern ActivityOutcome activity_record_directly(const ActivityEvent *event,
 												ActivityReceipt *receipt);

@@ -164,8 +164,8 @@ target_exists(const ActivityEvent *event)
 }
 
 /* The payload of an event without one, made once a session. */
-static Datum
-empty_object(void)
+Datum
+activity_empty_object(void)
 {
 	static Jsonb *object = NULL;
 
@@ -212,7 +212,7 @@ insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	values[EVENT_ACTOR] =
 		CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
 	values[EVENT_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
-		empty_object();
+		activity_empty_object();
 	return core_table_insert(&event_table, values, nulls, event->is_new);
 }
 

@@ -63,7 +63,8 @@ CREATE TYPE community.receipt AS (
 	member pg_catalog.int8,
 	amount pg_catalog.int8,
 	occurred_at pg_catalog.timestamptz,
-	recorded_at pg_catalog.timestamptz
+	recorded_at pg_catalog.timestamptz,
+	points pg_catalog.jsonb
 );
 COMMENT ON TYPE community.receipt IS 'what record() and reverse() did';
 COMMENT ON COLUMN community.receipt.event_id IS 'the event that was appended';
@@ -72,6 +73,7 @@ COMMENT ON COLUMN community.receipt.member IS 'the member';
 COMMENT ON COLUMN community.receipt.amount IS 'in minor units';
 COMMENT ON COLUMN community.receipt.occurred_at IS 'when it happened';
 COMMENT ON COLUMN community.receipt.recorded_at IS 'when it was recorded';
+COMMENT ON COLUMN community.receipt.points IS 'points that the member got or gave back by it, by code of the currency';
 
 CREATE FUNCTION community.record(
 	member pg_catalog.int8,

@@ -30,6 +30,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/rules.h"
 #include "score/engagement.h"
 
 #define MAX_BATCH	1000000
@@ -336,7 +337,10 @@ attempt_set(void *arg)
 	fill(&record_clear, attempt->values, attempt->recorded);
 	activity_register_rows("recorded", attempt->recorded);
 	if (attempt->recorded->count > 0)
+	{
 		score_add_engagements(attempt->program, false);
+		points_award_recorded(attempt->program, false);
+	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "could not unregister \"recorded\"");
 }

@@ -19,20 +19,21 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
-#include "points/ledger.h"
+#include "points/rules.h"
 #include "score/engagement.h"
 
 /* Times outside of this are typing errors, not history. */
 #define EARLIEST_YEAR	1900
 #define LATEST_SLACK	USECS_PER_DAY
 
-#define RECEIPT_COLUMNS	6
+#define RECEIPT_COLUMNS	7
 
 PG_FUNCTION_INFO_V1(community_record);
 
@@ -165,6 +166,27 @@ record_by_sql(const ActivityEvent *event, ActivityReceipt *receipt)
 		ACTIVITY_INSERTED : ACTIVITY_MEMBER_REFUSED;
 }
 
+/* Give what the rules give for an event that was just inserted. */
+static void
+award_points(const ActivityEvent *event, ActivityReceipt *receipt)
+{
+	PointsEvent award = {0};
+	StringInfoData earned;
+
+	award.program = event->program;
+	award.event_id = receipt->event_id;
+	award.member = receipt->member;
+	award.has_target = event->has_target;
+	award.target = event->target;
+	award.type = event->type;
+	award.amount = event->amount;
+	award.occurred_at = event->occurred_at;
+	award.payload = event->payload;
+	initStringInfo(&earned);
+	points_award(&award, &earned);
+	receipt->points = earned.len > 0 ? earned.data : NULL;
+}
+
 /*
  * Record an event and its engagement.  False when nothing was inserted,
  * because the key is known or because the member or target is not; the caller
@@ -184,6 +206,7 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
 	receipt->replay = false;
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
+	award_points(event, receipt);
 	return true;
 }
 
@@ -273,7 +296,11 @@ find_replay(const ActivityEvent *event, ActivityReceipt *receipt)
 		(!has_target || target == event->target) &&
 		strcmp(core_text(0, 8), type) == 0 &&
 		core_bool(0, 10))
+	{
+		receipt->points = points_of_event(event->program, receipt->event_id,
+										  receipt->member);
 		return true;
+	}
 
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_KEY_REUSED),
@@ -333,6 +360,8 @@ activity_receipt_datum(FunctionCallInfo fcinfo,
 	values[3] = Int64GetDatum(receipt->amount);
 	values[4] = TimestampTzGetDatum(receipt->occurred_at);
 	values[5] = TimestampTzGetDatum(receipt->recorded_at);
+	values[6] = receipt->points == NULL ? activity_empty_object() :
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(receipt->points));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
 											 nulls));
 }
@@ -369,7 +398,8 @@ community_record(PG_FUNCTION_ARGS)
 	static const char *const names[] = {"member", "type", "key", "amount",
 	"occurred_at", "target", "payload", "source", "program"};
 	ActivityEvent event = {0};
-	ActivityReceipt receipt;
+	ActivityReceipt receipt = {0};
+	MemoryContext caller = CurrentMemoryContext;
 	CoreScope	scope;
 	int			i;
 
@@ -397,6 +427,8 @@ community_record(PG_FUNCTION_ARGS)
 
 	core_enter(&scope);
 	activity_record(&event, &receipt);
+	if (receipt.points != NULL)
+		receipt.points = MemoryContextStrdup(caller, receipt.points);
 	core_leave(&scope);
 	return activity_receipt_datum(fcinfo, &receipt);
 }

@@ -15,13 +15,14 @@
 #include "common/int.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
-#include "points/ledger.h"
+#include "points/rules.h"
 #include "score/engagement.h"
 
 PG_FUNCTION_INFO_V1(community_reverse);
@@ -322,6 +323,7 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 				 errhint("Try again.")));
 	(void) score_add_engagement(request->program, standing.member,
 								-engagement, standing.occurred_at, true);
+	points_correct(request->program, receipt->event_id);
 }
 
 /* A call of the ledger, such as redeem(), in place of an event. */
@@ -351,7 +353,8 @@ community_reverse(PG_FUNCTION_ARGS)
 	static const char *const names[] = {"key", "reason", "amount", "source",
 	"occurred_at", "request_key", "program"};
 	Request		request = {0};
-	ActivityReceipt receipt;
+	ActivityReceipt receipt = {0};
+	MemoryContext caller = CurrentMemoryContext;
 	CoreScope	scope;
 	int			i;
 
@@ -386,7 +389,15 @@ community_reverse(PG_FUNCTION_ARGS)
 	if (activity_is_ledger(request.source))
 		reverse_call(&request, &receipt);
 	else
+	{
+		char	   *points;
+
 		reverse_event(&request, &receipt);
+		points = points_of_event(request.program, receipt.event_id,
+								 receipt.member);
+		if (points != NULL)
+			receipt.points = MemoryContextStrdup(caller, points);
+	}
 	core_leave(&scope);
 	return activity_receipt_datum(fcinfo, &receipt);
 }

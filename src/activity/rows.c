@@ -44,6 +44,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/rules.h"
 #include "score/engagement.h"
 
 /* From this many rows on a statement is planned for its set. */
@@ -300,7 +301,10 @@ add_recorded(const Work *work, ActivityRows *recorded)
 {
 	activity_register_rows("recorded", recorded);
 	if (recorded->count > 0)
+	{
 		score_add_engagements(work->attachment->program, work->keep);
+		points_award_recorded(work->attachment->program, work->keep);
+	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "could not unregister \"recorded\"");
 	return recorded->count;

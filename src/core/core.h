@@ -21,7 +21,7 @@
 /* Longest text that names something: keys, types, sources, external ids. */
 #define COMMUNITY_MAX_NAME_LENGTH	512
 
-#define CORE_MAX_ARGS				20
+#define CORE_MAX_ARGS				24
 
 /* what process_inbox() does with a row that record() would refuse */
 typedef enum CoreInboxFault
@@ -85,6 +85,7 @@ extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
 extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
 extern void core_run_latest(CorePlan *plan, Datum *values);
+extern Portal core_open_cursor(CorePlan *plan, Datum *values, bool keep);
 extern void core_forget(CorePlan *plan);
 extern Datum core_field(int row, int column, bool *isnull);
 extern int64 core_int64(int row, int column);

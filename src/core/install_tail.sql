@@ -9,6 +9,8 @@
 				('attachment', 'attachment_id', 'community.next_id()'),
 				('job_run', 'job_id', 'community.next_id()'),
 				('currency', 'currency_id', 'community.next_id()'),
+				('accrual_rule', 'rule_id', 'community.next_id()'),
+				('cap', 'cap_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
@@ -35,7 +37,8 @@
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
-		FROM (VALUES ('program'), ('activity_type'), ('currency')) AS w (relation)
+		FROM (VALUES ('program'), ('activity_type'), ('currency'),
+				('accrual_rule'), ('cap')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)

@@ -147,6 +147,29 @@ core_run_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
 	return result;
 }
 
+/*
+ * Open a cursor over a query, so that other statements can run between its
+ * rows.  "keep" is as above.
+ */
+Portal
+core_open_cursor(CorePlan *plan, Datum *values, bool keep)
+{
+	CorePlan	once = *plan;
+	CorePlan   *used = keep ? plan : &once;
+	Portal		portal;
+
+	if (!keep)
+		once.plan = NULL;
+	else if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
+		core_forget(plan);
+	if (used->plan == NULL)
+		prepare(used, keep);
+	portal = SPI_cursor_open(NULL, used->plan, values, NULL, false);
+	if (!keep)
+		SPI_freeplan(once.plan);
+	return portal;
+}
+
 /* A field of the last result; columns count from 1. */
 Datum
 core_field(int row, int column, bool *isnull)

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/relation.h"
 #include "access/relscan.h"
 #include "access/table.h"
@@ -536,4 +537,96 @@ core_table_end_update(CoreUpdate *update)
 	update->target.caller = CurrentMemoryContext;
 	close_target(&update->target);
 	pfree(update);
+}
+
+/* ----- many rows that are all new ----- */
+
+/* so many rows are written together */
+#define INSERT_BATCH	256
+
+struct CoreInsert
+{
+	Target		target;
+	BulkInsertState bulk;
+	TupleTableSlot *slots[INSERT_BATCH];
+	int			count;
+};
+
+/*
+ * Open a table for any number of rows whose keys nobody else has; a known key
+ * is an error.
+ */
+CoreInsert *
+core_table_begin_insert(CoreTable *table)
+{
+	CoreInsert *insert = palloc0_object(CoreInsert);
+
+	open_target(&insert->target, table);
+	insert->bulk = GetBulkInsertState();
+	MemoryContextSwitchTo(insert->target.caller);
+	return insert;
+}
+
+static void
+write_batch(CoreInsert *insert)
+{
+	Target	   *target = &insert->target;
+	MemoryContext caller;
+	int			i;
+
+	if (insert->count == 0)
+		return;
+	caller =
+		MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
+	table_multi_insert(target->relation, insert->slots, insert->count,
+					   GetCurrentCommandId(true), 0, insert->bulk);
+	for (i = 0; i < insert->count; i++)
+	{
+		list_free(core_insert_index_tuples(target->result, insert->slots[i],
+										   target->estate, false, NULL, NIL,
+										   false));
+		ExecClearTuple(insert->slots[i]);
+	}
+	MemoryContextSwitchTo(caller);
+	ResetPerTupleExprContext(target->estate);
+	insert->count = 0;
+}
+
+/* Add a row; its values are copied. */
+void
+core_table_insert_row(CoreInsert *insert, Datum *values, bool *nulls)
+{
+	Target	   *target = &insert->target;
+	TupleTableSlot *slot = insert->slots[insert->count];
+	int			natts = RelationGetDescr(target->relation)->natts;
+	MemoryContext caller;
+
+	caller = MemoryContextSwitchTo(target->estate->es_query_cxt);
+	if (slot == NULL)
+		slot = insert->slots[insert->count] =
+			table_slot_create(target->relation, NULL);
+	check_not_null(target->relation, nulls);
+	memcpy(slot->tts_values, values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, nulls, natts * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+	ExecMaterializeSlot(slot);
+	slot->tts_tableOid = RelationGetRelid(target->relation);
+	MemoryContextSwitchTo(caller);
+	if (++insert->count == INSERT_BATCH)
+		write_batch(insert);
+}
+
+void
+core_table_end_insert(CoreInsert *insert)
+{
+	int			i;
+
+	write_batch(insert);
+	for (i = 0; i < INSERT_BATCH && insert->slots[i] != NULL; i++)
+		ExecDropSingleTupleTableSlot(insert->slots[i]);
+	FreeBulkInsertState(insert->bulk);
+	table_finish_bulk_insert(insert->target.relation, 0);
+	insert->target.caller = CurrentMemoryContext;
+	close_target(&insert->target);
+	pfree(insert);
 }

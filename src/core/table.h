@@ -65,4 +65,12 @@ extern bool core_table_change_row(CoreUpdate *update, CoreChange change,
 								  void *arg);
 extern void core_table_end_update(CoreUpdate *update);
 
+/* Many rows whose keys are all new. */
+typedef struct CoreInsert CoreInsert;
+
+extern CoreInsert *core_table_begin_insert(CoreTable *table);
+extern void core_table_insert_row(CoreInsert *insert, Datum *values,
+								  bool *nulls);
+extern void core_table_end_insert(CoreInsert *insert);
+
 #endif							/* COMMUNITY_TABLE_H */

@@ -99,11 +99,11 @@ refresh_currencies(void)
 		zones != 0 && zones == kept_zones)
 		return;
 	kept = NULL;
-	if (kept_context == NULL)
-		kept_context = AllocSetContextCreate(TopMemoryContext,
-											 "community currencies",
-											 ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(kept_context);
+	/* whoever works with what was kept may do so until the end */
+	if (kept_context != NULL)
+		MemoryContextSetParent(kept_context, TopTransactionContext);
+	kept_context = AllocSetContextCreate(TopMemoryContext, "community currencies",
+										 ALLOCSET_SMALL_SIZES);
 	core_run_latest(&plan, NULL);
 	nkept = SPI_processed;
 	kept = MemoryContextAllocZero(kept_context,

@@ -32,7 +32,8 @@ enum
 	ENTRY_PROGRAM, ENTRY_ID, ENTRY_MEMBER, ENTRY_CURRENCY, ENTRY_EVENT,
 	ENTRY_POINTS, ENTRY_EFFECTIVE_AT, ENTRY_RECORDED_AT, ENTRY_REQUEST,
 	ENTRY_CUT, ENTRY_REVERSES, ENTRY_LINE, ENTRY_POSTED, ENTRY_KIND,
-	ENTRY_KEY, ENTRY_DELTA, ENTRY_RULE_IDS, ENTRY_RULE_POINTS, ENTRY_REASON,
+	ENTRY_KEY, ENTRY_DELTA, ENTRY_RULE_IDS, ENTRY_RULE_POINTS, ENTRY_CUT_BY,
+	ENTRY_REASON,
 	ENTRY_ACTOR, ENTRY_COLUMNS
 };
 
@@ -40,7 +41,7 @@ static const char *const entry_columns[ENTRY_COLUMNS] = {
 	"program_id", "entry_id", "member_id", "currency_id", "event_id",
 	"points", "effective_at", "recorded_at", "request", "cut", "reverses",
 	"line", "posted", "kind", "key", "delta", "rule_ids", "rule_points",
-	"reason", "actor"
+	"cut_by", "reason", "actor"
 };
 
 static CoreTable entry_table = {
@@ -70,14 +71,14 @@ append_by_sql(Datum *values, const bool *nulls)
 		.sql = "INSERT INTO community.entry (program_id, entry_id, member_id,"
 		" currency_id, event_id, points, effective_at, recorded_at, request,"
 		" cut, reverses, line, posted, kind, key, delta, rule_ids,"
-		" rule_points, reason, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-		" $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+		" rule_points, cut_by, reason, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+		" $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
 		" ON CONFLICT (program_id, event_id, key, line) DO NOTHING",
 		.nargs = ENTRY_COLUMNS,
 		.argtypes = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
 			TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT4OID,
 			BOOLOID, TEXTOID, TEXTOID, InvalidOid, INT8ARRAYOID, INT8ARRAYOID,
-		TEXTOID, TEXTOID},
+		INT8ARRAYOID, TEXTOID, TEXTOID},
 		.own_type = "purse"
 	};
 	char		flags[ENTRY_COLUMNS + 1];
@@ -97,16 +98,11 @@ set_optional(Datum *values, bool *nulls, int column, Datum value)
 	nulls[column] = value == (Datum) 0;
 }
 
-/*
- * Append an entry and draw its id.  False when its key is taken.  An entry
- * that no account holds yet is announced, for whoever folds.
- */
-bool
-points_append(PointsEntry *entry)
+/* An entry as a row; draws its id. */
+static void
+form_row(PointsEntry *entry, Datum actor, Datum *values, bool *nulls)
 {
-	Datum		values[ENTRY_COLUMNS] = {0};
-	bool		nulls[ENTRY_COLUMNS] = {false};
-
+	memset(nulls, 0, ENTRY_COLUMNS * sizeof(bool));
 	if (!entry->posted)
 		points_announce_ids(entry->event_id);
 	entry->entry_id = core_next_id();
@@ -129,13 +125,72 @@ points_append(PointsEntry *entry)
 	values[ENTRY_DELTA] = PointerGetDatum(entry->delta);
 	set_optional(values, nulls, ENTRY_RULE_IDS, entry->rule_ids);
 	set_optional(values, nulls, ENTRY_RULE_POINTS, entry->rule_points);
+	set_optional(values, nulls, ENTRY_CUT_BY, entry->cut_by);
 	set_optional(values, nulls, ENTRY_REASON, entry->reason);
-	values[ENTRY_ACTOR] =
-		CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
+	values[ENTRY_ACTOR] = actor;
+}
+
+static Datum
+session_actor(void)
+{
+	return CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
+}
+
+/*
+ * Append an entry and draw its id.  False when its key is taken.  An entry
+ * that no account holds yet is announced, for whoever folds.
+ */
+bool
+points_append(PointsEntry *entry)
+{
+	Datum		values[ENTRY_COLUMNS];
+	bool		nulls[ENTRY_COLUMNS];
+
+	form_row(entry, session_actor(), values, nulls);
 	if (core_table_is_usable(&entry_table))
 		return core_table_insert(&entry_table, values, nulls,
 								 entry->event_id != 0);
 	return append_by_sql(values, nulls);
+}
+
+/* Credits that events have earned, many at once. */
+struct PointsAppender
+{
+	CoreInsert *insert;			/* or NULL where SQL must do it */
+	Datum		actor;
+};
+
+PointsAppender *
+points_begin_append(void)
+{
+	PointsAppender *appender = palloc_object(PointsAppender);
+
+	appender->actor = session_actor();
+	appender->insert = core_table_is_usable(&entry_table) ?
+		core_table_begin_insert(&entry_table) : NULL;
+	return appender;
+}
+
+void
+points_append_next(PointsAppender *appender, PointsEntry *entry)
+{
+	Datum		values[ENTRY_COLUMNS];
+	bool		nulls[ENTRY_COLUMNS];
+
+	form_row(entry, appender->actor, values, nulls);
+	if (appender->insert != NULL)
+		core_table_insert_row(appender->insert, values, nulls);
+	else if (!append_by_sql(values, nulls))
+		elog(ERROR, "event %lld has been rewarded already",
+			 (long long) entry->event_id);
+}
+
+void
+points_end_append(PointsAppender *appender)
+{
+	if (appender->insert != NULL)
+		core_table_end_insert(appender->insert);
+	pfree(appender);
 }
 
 /* The entry of a call with that key, and its line. */

@@ -15,13 +15,8 @@
 #include "core/core.h"
 #include "period/period.h"
 #include "points/purse.h"
+#include "points/rule_algo.h"
 
-typedef enum PointsRounding
-{
-	POINTS_DOWN,
-	POINTS_NEAREST,
-	POINTS_UP
-} PointsRounding;
 
 typedef enum PointsBurnOrder
 {
@@ -76,6 +71,7 @@ typedef struct PointsEntry
 	int64		reverses;		/* 0 for none */
 	Datum		rule_ids;		/* bigint[], or 0 for none */
 	Datum		rule_points;
+	Datum		cut_by;
 	Datum		reason;			/* text, or 0 for none */
 } PointsEntry;
 
@@ -122,6 +118,8 @@ typedef struct PointsPosting
 	int64		event_id;
 } PointsPosting;
 
+typedef struct PointsAppender PointsAppender;
+
 /* May a member have points? */
 typedef enum PointsStanding
 {
@@ -162,6 +160,9 @@ extern int64 points_horizon(void);
 /* entry.c */
 extern int64 points_request_hash(const PointsRequest *request);
 extern bool points_append(PointsEntry *entry);
+extern PointsAppender *points_begin_append(void);
+extern void points_append_next(PointsAppender *appender, PointsEntry *entry);
+extern void points_end_append(PointsAppender *appender);
 extern bool points_find_posting(int64 program, Datum key, int32 line,
 								PointsPosting *posting);
 extern bool points_find_replay(int64 program, Datum key,
@@ -227,6 +228,10 @@ extern void points_reverse_call(int64 program, Datum key, bool has_points,
 								PointsPosting *posting);
 extern Purse *points_take_back(const PointsAccount *account,
 							   const Purse *credit, int64 *taken);
+
+extern Purse *points_returnable(const PointsAccount *account,
+								const Purse *credit, int64 from,
+								int64 points);
 
 /* redeem.c */
 extern Purse *points_take(const PointsAccount *account, int64 points,

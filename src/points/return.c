@@ -96,6 +96,19 @@ points_take_back(const PointsAccount *account, const Purse *credit,
 	return delta;
 }
 
+/*
+ * Points of a credit, from number "from" on, to be taken back.  Where
+ * activity moves the expiry of all points, an entry's lots say nothing.
+ */
+Purse *
+points_returnable(const PointsAccount *account, const Purse *credit,
+				  int64 from, int64 points)
+{
+	if (account->currency->inactive_after == NULL)
+		return purse_part(credit, from, points);
+	return purse_make(points, DT_NOBEGIN, DT_NOEND, 0);
+}
+
 /* What stands under the key; false when nothing does. */
 static bool
 find_original(int64 program, Datum key, Original *original)
@@ -177,16 +190,6 @@ restored(const PointsAccount *account, const Original *original,
 					  points_expiry(currency, account->now), 0);
 }
 
-/* Where activity moves the expiry of all, an entry's lots say nothing. */
-static Purse *
-to_take_back(const PointsAccount *account, const Original *original,
-			 int64 points)
-{
-	if (account->currency->inactive_after == NULL)
-		return next_part(original, points);
-	return purse_make(points, DT_NOBEGIN, DT_NOEND, 0);
-}
-
 static void
 reverse_line(PointsAccount *account, Original *original, Datum key,
 			 Datum reason, const Purse *delta, int64 cut, int64 reverses,
@@ -212,7 +215,7 @@ reverse_transfer(PointsAccount *from, PointsAccount *to, Original *original,
 {
 	Purse	   *part = next_part(original, points);
 	int64		taken;
-	Purse	   *back = points_take_back(to, to_take_back(to, original, points),
+	Purse	   *back = points_take_back(to, points_returnable(to, part, 0, points),
 										&taken);
 	Purse	   *given = part;
 
@@ -363,8 +366,12 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 	{
 		int64		taken;
 		Purse	   *delta = points_take_back(account,
-											 to_take_back(account, &original,
-														  points), &taken);
+											 points_returnable(account,
+															   original.posting.delta,
+															   original.posting.points -
+															   original.left,
+															   points),
+											 &taken);
 
 		reverse_line(account, &original, key, reason, delta, points - taken,
 					 original.posting.entry_id, posting);

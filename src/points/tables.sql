@@ -71,6 +71,7 @@
 			delta community.purse NOT NULL,
 			rule_ids bigint[],
 			rule_points bigint[],
+			cut_by bigint[],
 			reason text,
 			actor text NOT NULL DEFAULT session_user,
 			CONSTRAINT entry_pkey PRIMARY KEY (program_id, member_id, currency_id, entry_id),
@@ -88,7 +89,7 @@
 		COMMENT ON COLUMN community.entry.effective_at IS 'as of when it counts, never after recorded_at';
 		COMMENT ON COLUMN community.entry.recorded_at IS 'when it was recorded; strictly increasing among the debits of an account';
 		COMMENT ON COLUMN community.entry.request IS 'hash of the input, by which a replay is told from a key used twice';
-		COMMENT ON COLUMN community.entry.cut IS 'points that rules gave but a cap or budget cut off';
+		COMMENT ON COLUMN community.entry.cut IS 'points that rules gave but a cap or budget cut off; of a reversal, points that were to be taken back but were spent';
 		COMMENT ON COLUMN community.entry.reverses IS 'entry of the same member that this one takes back, whole or in part';
 		COMMENT ON COLUMN community.entry.line IS 'number of the entry under its event or key';
 		COMMENT ON COLUMN community.entry.posted IS 'whether the account held it from the start; other entries are folded in later';
@@ -97,6 +98,7 @@
 		COMMENT ON COLUMN community.entry.delta IS 'the change, lot by lot';
 		COMMENT ON COLUMN community.entry.rule_ids IS 'rules that produced it';
 		COMMENT ON COLUMN community.entry.rule_points IS 'points that each of these rules gave, before caps';
+		COMMENT ON COLUMN community.entry.cut_by IS 'caps and budgets that cut points off';
 		COMMENT ON COLUMN community.entry.reason IS 'why, as the caller says';
 		COMMENT ON COLUMN community.entry.actor IS 'database role that recorded it';
 	END IF;
@@ -114,6 +116,8 @@
 			purse community.purse NOT NULL DEFAULT '{}',
 			CONSTRAINT account_fold_pkey PRIMARY KEY (program_id, member_id, currency_id)
 		) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+		CREATE INDEX account_fold_deficit_idx ON community.account_fold
+			(program_id, currency_id, member_id) WHERE deficit > 0;
 		COMMENT ON TABLE community.account_fold IS 'what the entries of an account come to, up to a mark; read balance() or the view account, which add the rest. Its row lock is the lock of the account';
 		COMMENT ON COLUMN community.account_fold.program_id IS 'the program';
 		COMMENT ON COLUMN community.account_fold.member_id IS 'the member';
@@ -252,4 +256,143 @@
 		COMMENT ON COLUMN community.liability.pending IS 'points that will be available later';
 		COMMENT ON COLUMN community.liability.owed IS 'points that members owe';
 		COMMENT ON COLUMN community.liability.members IS 'members concerned';
+	END IF;
+
+	IF to_regclass('community.accrual_rule') IS NULL THEN
+		CREATE TABLE community.accrual_rule (
+			program_id bigint NOT NULL,
+			rule_id bigint NOT NULL DEFAULT community.next_id(),
+			name text NOT NULL,
+			version integer NOT NULL DEFAULT 1,
+			type text,
+			currency_id bigint NOT NULL,
+			stage integer NOT NULL DEFAULT 1,
+			position integer NOT NULL,
+			effect text NOT NULL,
+			points numeric,
+			per bigint,
+			factor numeric,
+			recipient text NOT NULL DEFAULT 'member',
+			minimum_amount bigint,
+			payload_filter jsonb,
+			member_filter jsonb,
+			pending_for interval,
+			until_released boolean,
+			expires_after interval,
+			expiry_rounding community.period,
+			priority integer,
+			valid tstzrange NOT NULL DEFAULT '(,)',
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			CONSTRAINT accrual_rule_pkey PRIMARY KEY (program_id, rule_id),
+			CONSTRAINT accrual_rule_name_key UNIQUE (program_id, name, version),
+			CONSTRAINT accrual_rule_currency_fkey FOREIGN KEY (program_id, currency_id)
+				REFERENCES community.currency,
+			CONSTRAINT accrual_rule_name_check CHECK (name <> ''),
+			CONSTRAINT accrual_rule_effect_check CHECK (effect IN ('fixed', 'per_unit', 'multiply')),
+			CONSTRAINT accrual_rule_arguments_check CHECK (
+				(points IS NOT NULL) = (effect IN ('fixed', 'per_unit'))
+				AND (per IS NOT NULL) = (effect = 'per_unit')
+				AND (factor IS NOT NULL) = (effect = 'multiply')),
+			CONSTRAINT accrual_rule_points_check
+				CHECK (points BETWEEN 0 AND 1000000000000 AND points = round(points, 6)),
+			CONSTRAINT accrual_rule_per_check CHECK (per BETWEEN 1 AND 1000000000000),
+			CONSTRAINT accrual_rule_factor_check
+				CHECK (factor BETWEEN 0 AND 1000000 AND factor = round(factor, 6)),
+			CONSTRAINT accrual_rule_recipient_check CHECK (recipient IN ('member', 'target')),
+			CONSTRAINT accrual_rule_payload_filter_check
+				CHECK (jsonb_typeof(payload_filter) = 'object'),
+			CONSTRAINT accrual_rule_member_filter_check
+				CHECK (jsonb_typeof(member_filter) = 'object'),
+			CONSTRAINT accrual_rule_pending_for_check CHECK (pending_for >= '0'),
+			CONSTRAINT accrual_rule_pending_check
+				CHECK (pending_for IS NULL OR until_released IS NOT TRUE),
+			CONSTRAINT accrual_rule_expires_after_check CHECK (expires_after > '0'),
+			CONSTRAINT accrual_rule_valid_check
+				CHECK (NOT isempty(valid) AND NOT upper_inc(valid)
+					AND (lower_inc(valid) OR lower_inf(valid)))
+		);
+		CREATE UNIQUE INDEX accrual_rule_order_key
+			ON community.accrual_rule (program_id, currency_id, stage, position)
+			WHERE upper_inf(valid);
+		COMMENT ON TABLE community.accrual_rule IS 'which events earn how many points; a rule that is in force is never edited but closed and succeeded, see change_rule()';
+		COMMENT ON COLUMN community.accrual_rule.program_id IS 'the program';
+		COMMENT ON COLUMN community.accrual_rule.rule_id IS 'the rule in this version; entries name it';
+		COMMENT ON COLUMN community.accrual_rule.name IS 'its name, the same in all versions';
+		COMMENT ON COLUMN community.accrual_rule.version IS 'version, from 1';
+		COMMENT ON COLUMN community.accrual_rule.type IS 'type of events it is about, null for all';
+		COMMENT ON COLUMN community.accrual_rule.currency_id IS 'currency of the points';
+		COMMENT ON COLUMN community.accrual_rule.stage IS 'rules of a currency apply in order of stage';
+		COMMENT ON COLUMN community.accrual_rule.position IS 'and within a stage of position, which no two rules in force share';
+		COMMENT ON COLUMN community.accrual_rule.effect IS 'fixed adds points; per_unit adds points for each per of the amount; multiply multiplies what the rules before it gave';
+		COMMENT ON COLUMN community.accrual_rule.points IS 'points in minor units of the currency, with up to six decimals; fractions are rounded as the currency says';
+		COMMENT ON COLUMN community.accrual_rule.per IS 'minor units of the event''s amount that earn points once; fractions count';
+		COMMENT ON COLUMN community.accrual_rule.factor IS 'what multiply multiplies by';
+		COMMENT ON COLUMN community.accrual_rule.recipient IS 'who gets the points: the member, or the target of the event, such as the author who was thanked';
+		COMMENT ON COLUMN community.accrual_rule.minimum_amount IS 'smallest amount of an event that counts';
+		COMMENT ON COLUMN community.accrual_rule.payload_filter IS 'only events whose payload contains this';
+		COMMENT ON COLUMN community.accrual_rule.member_filter IS 'only recipients whose attributes contain this';
+		COMMENT ON COLUMN community.accrual_rule.pending_for IS 'in place of the currency''s';
+		COMMENT ON COLUMN community.accrual_rule.until_released IS 'in place of the currency''s';
+		COMMENT ON COLUMN community.accrual_rule.expires_after IS 'in place of the currency''s';
+		COMMENT ON COLUMN community.accrual_rule.expiry_rounding IS 'in place of the currency''s';
+		COMMENT ON COLUMN community.accrual_rule.priority IS 'burn priority of the points, lower is spent first; null for the currency''s';
+		COMMENT ON COLUMN community.accrual_rule.valid IS 'when events must have occurred for it to apply, [from, until)';
+		COMMENT ON COLUMN community.accrual_rule.created_at IS 'when it was made';
+	END IF;
+
+	IF to_regclass('community.cap') IS NULL THEN
+		CREATE TABLE community.cap (
+			program_id bigint NOT NULL,
+			cap_id bigint NOT NULL DEFAULT community.next_id(),
+			name text NOT NULL,
+			currency_id bigint NOT NULL,
+			rules text[],
+			counts text NOT NULL DEFAULT 'points',
+			maximum bigint NOT NULL,
+			period community.period NOT NULL,
+			on_exceed text NOT NULL DEFAULT 'cut',
+			valid tstzrange NOT NULL DEFAULT '(,)',
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			CONSTRAINT cap_pkey PRIMARY KEY (program_id, cap_id),
+			CONSTRAINT cap_currency_fkey FOREIGN KEY (program_id, currency_id)
+				REFERENCES community.currency,
+			CONSTRAINT cap_name_check CHECK (name <> ''),
+			CONSTRAINT cap_counts_check CHECK (counts IN ('points', 'events')),
+			CONSTRAINT cap_maximum_check CHECK (maximum >= 0),
+			CONSTRAINT cap_on_exceed_check CHECK (on_exceed IN ('cut', 'refuse')),
+			CONSTRAINT cap_valid_check
+				CHECK (NOT isempty(valid) AND NOT upper_inc(valid)
+					AND (lower_inc(valid) OR lower_inf(valid)))
+		);
+		COMMENT ON TABLE community.cap IS 'how much a member can earn by rules in a period; applied in order of cap_id, counting in the order of recording';
+		COMMENT ON COLUMN community.cap.program_id IS 'the program';
+		COMMENT ON COLUMN community.cap.cap_id IS 'the cap';
+		COMMENT ON COLUMN community.cap.name IS 'its name, for messages';
+		COMMENT ON COLUMN community.cap.currency_id IS 'currency of the points';
+		COMMENT ON COLUMN community.cap.rules IS 'names of the rules whose points it counts together, null for all rules of the currency';
+		COMMENT ON COLUMN community.cap.counts IS 'points, or the events that earned any';
+		COMMENT ON COLUMN community.cap.maximum IS 'most points or events in a period';
+		COMMENT ON COLUMN community.cap.period IS 'period by the time of the event, in the program''s time zone; anniversaries are of joined_at';
+		COMMENT ON COLUMN community.cap.on_exceed IS 'cut gives what is left and notes the rest; refuse refuses the event';
+		COMMENT ON COLUMN community.cap.valid IS 'when events must have occurred for it to apply, [from, until)';
+		COMMENT ON COLUMN community.cap.created_at IS 'when it was made';
+	END IF;
+
+	IF to_regclass('community.cap_usage') IS NULL THEN
+		CREATE TABLE community.cap_usage (
+			program_id bigint NOT NULL,
+			cap_id bigint NOT NULL,
+			member_id bigint NOT NULL,
+			used_at timestamptz NOT NULL,
+			points bigint NOT NULL DEFAULT 0,
+			events bigint NOT NULL DEFAULT 0,
+			CONSTRAINT cap_usage_pkey PRIMARY KEY (program_id, cap_id, member_id, used_at)
+		) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+		COMMENT ON TABLE community.cap_usage IS 'what caps have counted; its row lock is the lock of the cap for the member';
+		COMMENT ON COLUMN community.cap_usage.program_id IS 'the program';
+		COMMENT ON COLUMN community.cap_usage.cap_id IS 'the cap';
+		COMMENT ON COLUMN community.cap_usage.member_id IS 'the member';
+		COMMENT ON COLUMN community.cap_usage.used_at IS 'start of the period; for a rolling one the time of the event, with a row at -infinity to lock';
+		COMMENT ON COLUMN community.cap_usage.points IS 'points granted under the cap';
+		COMMENT ON COLUMN community.cap_usage.events IS 'events that were granted any; in the row at -infinity, events that were looked at';
 	END IF;

@@ -1,0 +1,431 @@
+/*-------------------------------------------------------------------------
+ *
+ * cap.c
+ *	  Caps: how much of a grant is left under them.
+ *
+ * What a cap has counted stands in cap_usage, a row for each member and
+ * period, which is locked before it is read.  Rolling periods have a row for
+ * each event, and one more to lock.  Caps apply in the order of their ids to
+ * what the ones before have left, and count in the order of recording.
+ *
+ * What is counted for one member is kept in a book and written when the next
+ * member comes, so a row is written once however many events a set has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "points/rules.h"
+
+static bool
+counts_rule(const PointsCap *cap, const PointsRule *rule)
+{
+	int			i;
+
+	for (i = 0; i < cap->nrules; i++)
+		if (strcmp(cap->rules[i], rule->name) == 0)
+			return true;
+	return cap->rules == NULL;
+}
+
+/* Is the cap about any points of the grant, which, and how many? */
+bool
+points_cap_covers(const PointsCap *cap, const PointsGrant *grant,
+				  TimestampTz at, bool *among, int64 *wanted)
+{
+	int			i;
+
+	if (cap->currency_id != grant->currency->id || at < cap->valid_from ||
+		at >= cap->valid_until)
+		return false;
+	*wanted = 0;
+	for (i = 0; i < grant->count; i++)
+	{
+		among[i] = counts_rule(cap, grant->rules[i]);
+		if (among[i])
+			*wanted += grant->shares[i];
+	}
+	return *wanted > 0;
+}
+
+/* Since when the member is one, for anniversaries. */
+static TimestampTz
+joined_at(int64 program, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "SELECT joined_at FROM community.member"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+	bool		isnull;
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed == 0)
+		core_refuse_member(program, member, false);
+	return DatumGetTimestampTz(core_field(0, 1, &isnull));
+}
+
+/* The period of the cap that an event of the member falls into. */
+static void
+cap_window(const PointsCap *cap, const PointsCurrency *currency, int64 member,
+		   TimestampTz at, TimestampTz *from, TimestampTz *to)
+{
+	bool		needs_anchor = cap->period.kind == PERIOD_ANNIVERSARY;
+	TimestampTz anchor = needs_anchor ?
+	joined_at(currency->program, member) : 0;
+
+	period_bounds(&cap->period, at, needs_anchor, anchor, currency->zone,
+				  from, to);
+}
+
+/* ----- the book ----- */
+
+/* A row of cap_usage that is locked. */
+typedef struct Usage
+{
+	const PointsCap *cap;
+	TimestampTz used_at;
+	int64		points;			/* by now, with those to be added */
+	int64		events;
+	int64		more_points;	/* to be added */
+	int64		more_events;
+} Usage;
+
+struct PointsCapBook
+{
+	const PointsRules *rules;
+	MemoryContext context;
+	bool		has_member;
+	int64		member;			/* whose rows these are */
+	int			count;
+	int			room;
+	Usage	   *usages;
+};
+
+PointsCapBook *
+points_open_caps(const PointsRules *rules)
+{
+	PointsCapBook *book = palloc0_object(PointsCapBook);
+
+	book->rules = rules;
+	book->context = CurrentMemoryContext;
+	return book;
+}
+
+/* What identifies a row of cap_usage, as the first four parameters. */
+static void
+set_keys(Datum *values, const PointsCapBook *book, const PointsCap *cap,
+		 TimestampTz used_at)
+{
+	values[0] = Int64GetDatum(book->rules->program);
+	values[1] = Int64GetDatum(cap->id);
+	values[2] = Int64GetDatum(book->member);
+	values[3] = TimestampTzGetDatum(used_at);
+}
+
+#define KEY_ARGS	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID
+#define KEY_MATCHES \
+	" WHERE program_id = $1 AND cap_id = $2 AND member_id = $3" \
+	" AND used_at = $4"
+
+/* Lock a row, making it where there is none, and note what it says. */
+static Usage *
+lock_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
+{
+	static CorePlan lock = {
+		.sql = "SELECT points, events FROM community.cap_usage" KEY_MATCHES
+		" FOR NO KEY UPDATE",
+		.nargs = 4,
+		.argtypes = {KEY_ARGS}
+	};
+	static CorePlan open = {
+		.sql = "INSERT INTO community.cap_usage (program_id, cap_id,"
+		" member_id, used_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+		.nargs = 4,
+		.argtypes = {KEY_ARGS}
+	};
+	Datum		values[4];
+	Usage	   *usage;
+
+	set_keys(values, book, cap, used_at);
+	core_run(&lock, values, NULL, false);
+	while (SPI_processed == 0)
+	{
+		core_run(&open, values, NULL, false);
+		core_run(&lock, values, NULL, false);
+	}
+	if (book->count == book->room)
+	{
+		MemoryContext old = MemoryContextSwitchTo(book->context);
+
+		book->room = Max(2 * book->room, 8);
+		book->usages = book->usages == NULL ?
+			palloc_array(Usage, book->room) :
+			repalloc(book->usages, book->room * sizeof(Usage));
+		MemoryContextSwitchTo(old);
+	}
+	usage = &book->usages[book->count++];
+	*usage = (Usage)
+	{
+		cap, used_at, core_int64(0, 1), core_int64(0, 2)
+	};
+	return usage;
+}
+
+static Usage *
+find_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
+{
+	int			i;
+
+	/* the last period is the likely one */
+	for (i = book->count - 1; i >= 0; i--)
+		if (book->usages[i].cap == cap && book->usages[i].used_at == used_at)
+			return &book->usages[i];
+	return lock_usage(book, cap, used_at);
+}
+
+/* Write what was counted for the member. */
+static void
+write_usages(PointsCapBook *book)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.cap_usage SET points = points + $5,"
+		" events = events + $6" KEY_MATCHES,
+		.nargs = 6,
+		.argtypes = {KEY_ARGS, INT8OID, INT8OID}
+	};
+	Datum		values[6];
+	int			i;
+
+	for (i = 0; i < book->count; i++)
+	{
+		Usage	   *usage = &book->usages[i];
+
+		if (usage->more_points == 0 && usage->more_events == 0)
+			continue;
+		set_keys(values, book, usage->cap, usage->used_at);
+		values[4] = Int64GetDatum(usage->more_points);
+		values[5] = Int64GetDatum(usage->more_events);
+		core_run(&plan, values, NULL, false);
+	}
+	book->count = 0;
+}
+
+/* ----- counting ----- */
+
+/* What a cap has counted of a grant. */
+typedef struct Counted
+{
+	const PointsCap *cap;
+	TimestampTz used_at;
+	int64		points;
+} Counted;
+
+static int64
+room_under(const PointsCap *cap, int64 points, int64 events, int64 wanted)
+{
+	if (cap->counts_events)
+		return events < cap->maximum ? wanted : 0;
+	return Min(wanted, Max(cap->maximum - points, 0));
+}
+
+/* Count in a period that has one row; gives what is granted. */
+static int64
+count_in_row(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
+			 int64 wanted)
+{
+	Usage	   *usage = find_usage(book, cap, from);
+	int64		granted = room_under(cap, usage->points, usage->events,
+									 wanted);
+
+	if (granted > 0)
+	{
+		usage->points += granted;
+		usage->more_points += granted;
+		usage->events++;
+		usage->more_events++;
+	}
+	return granted;
+}
+
+/* Add to the row of one event in a rolling period. */
+static void
+add_to_event(PointsCapBook *book, const PointsCap *cap, TimestampTz at,
+			 int64 points, int64 events)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.cap_usage AS u (program_id, cap_id,"
+		" member_id, used_at, points, events) VALUES ($1, $2, $3, $4, $5, $6)"
+		" ON CONFLICT (program_id, cap_id, member_id, used_at) DO UPDATE"
+		" SET points = u.points + $5, events = u.events + $6",
+		.nargs = 6,
+		.argtypes = {KEY_ARGS, INT8OID, INT8OID}
+	};
+	Datum		values[6];
+
+	set_keys(values, book, cap, at);
+	values[4] = Int64GetDatum(points);
+	values[5] = Int64GetDatum(events);
+	core_run(&plan, values, NULL, false);
+}
+
+/*
+ * Count in a rolling period, (from, at].  The row that is locked counts how
+ * often, so that a transaction with an older snapshot fails there.
+ */
+static int64
+count_rolling(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
+			  TimestampTz at, int64 wanted)
+{
+	static CorePlan read = {
+		.sql = "SELECT coalesce(sum(points), 0)::bigint,"
+		" coalesce(sum(events), 0)::bigint FROM community.cap_usage"
+		" WHERE program_id = $1 AND cap_id = $2 AND member_id = $3"
+		" AND used_at > $4 AND used_at <= $5 AND used_at > '-infinity'",
+		.nargs = 5,
+		.argtypes = {KEY_ARGS, TIMESTAMPTZOID}
+	};
+	Datum		values[5];
+	int64		granted;
+
+	find_usage(book, cap, DT_NOBEGIN)->more_events++;
+	set_keys(values, book, cap, from);
+	values[4] = TimestampTzGetDatum(at);
+	core_run(&read, values, NULL, false);
+	granted = room_under(cap, core_int64(0, 1), core_int64(0, 2), wanted);
+	if (granted > 0)
+		add_to_event(book, cap, at, granted, 1);
+	return granted;
+}
+
+/* Take out of the count what other caps and budgets did not grant after all. */
+static void
+give_back(PointsCapBook *book, const Counted *counted,
+		  const PointsGrant *grant)
+{
+	int64		points = counted->points;
+	int64		events;
+	int			i;
+
+	for (i = 0; i < grant->count; i++)
+		if (counts_rule(counted->cap, grant->rules[i]))
+			points -= grant->shares[i];
+	if (points == 0)
+		return;
+	events = points == counted->points ? 1 : 0;
+	if (counted->cap->period.kind == PERIOD_ROLLING)
+		add_to_event(book, counted->cap, counted->used_at, -points, -events);
+	else
+	{
+		Usage	   *usage = find_usage(book, counted->cap, counted->used_at);
+
+		usage->points -= points;
+		usage->more_points -= points;
+		usage->events -= events;
+		usage->more_events -= events;
+	}
+}
+
+static void
+refuse_cap(const PointsCap *cap, const PointsGrant *grant, int64 wanted)
+{
+	char	   *period = period_text(&cap->period);
+
+	ereport(ERROR,
+			(errcode(COMMUNITY_ERRCODE_CAP_REACHED),
+			 cap->counts_events ?
+			 errmsg("member %lld has reached cap \"%s\" of %lld events (%s)",
+					(long long) grant->member, cap->name,
+					(long long) cap->maximum, period) :
+			 errmsg("another %lld %s for member %lld would exceed cap \"%s\" of %lld (%s)",
+					(long long) wanted, grant->currency->code,
+					(long long) grant->member, cap->name,
+					(long long) cap->maximum, period)));
+}
+
+/* Count a grant under a cap; gives what is granted. */
+static int64
+count_grant(PointsCapBook *book, const PointsCap *cap,
+			const PointsEvent *event, const PointsGrant *grant, int64 wanted,
+			Counted *counted)
+{
+	bool		rolling = cap->period.kind == PERIOD_ROLLING;
+	TimestampTz from;
+	TimestampTz to;
+
+	cap_window(cap, grant->currency, grant->member, event->occurred_at,
+			   &from, &to);
+	counted->cap = cap;
+	counted->used_at = rolling ? event->occurred_at : from;
+	counted->points = rolling ?
+		count_rolling(book, cap, from, event->occurred_at, wanted) :
+		count_in_row(book, cap, from, wanted);
+	return counted->points;
+}
+
+/*
+ * Count the grant under all caps that are about it, and cut it down.  Grants
+ * for one member come together; what is counted is written when another's
+ * comes, or when the book is closed.
+ */
+void
+points_apply_caps(PointsCapBook *book, const PointsEvent *event,
+				  PointsGrant *grant)
+{
+	const PointsRules *rules = book->rules;
+	bool	   *among;
+	Counted    *counted;
+	int			ncounted = 0;
+	int			i;
+
+	if (rules->ncaps == 0)
+		return;
+	if (!book->has_member || book->member != grant->member)
+		write_usages(book);
+	book->has_member = true;
+	book->member = grant->member;
+	among = palloc_array(bool, grant->count);
+	counted = palloc_array(Counted, rules->ncaps);
+	for (i = 0; i < rules->ncaps; i++)
+	{
+		const PointsCap *cap = &rules->caps[i];
+		int64		wanted;
+		int64		granted;
+
+		if (!points_cap_covers(cap, grant, event->occurred_at, among,
+							   &wanted))
+			continue;
+		granted = count_grant(book, cap, event, grant, wanted,
+							  &counted[ncounted]);
+		if (granted > 0)
+			ncounted++;
+		if (granted == wanted)
+			continue;
+		if (cap->refuses)
+			refuse_cap(cap, grant, wanted);
+		points_note_cut(grant, cap->id, among, wanted - granted,
+						rules->ncaps);
+	}
+	if (grant->cut > 0)
+		for (i = 0; i < ncounted; i++)
+			give_back(book, &counted[i], grant);
+}
+
+/* Write what is left to be written. */
+void
+points_close_caps(PointsCapBook *book)
+{
+	write_usages(book);
+	pfree(book);
+}

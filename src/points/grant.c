@@ -1,0 +1,258 @@
+/*-------------------------------------------------------------------------
+ *
+ * grant.c
+ *	  Which rules apply to an event, and what they give to whom.
+ *
+ * No caps yet, and nothing is written: simulate() comes here too.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "points/rules.h"
+
+/* Does the document contain the filter?  A document of 0 is empty. */
+static bool
+contains(Datum document, struct Jsonb *filter)
+{
+	if (filter == NULL)
+		return true;
+	if (document == (Datum) 0)
+		return JB_ROOT_COUNT(filter) == 0;
+	return DatumGetBool(DirectFunctionCall2(jsonb_contains, document,
+											JsonbPGetDatum(filter)));
+}
+
+static bool
+same_text(const text *a, Datum b)
+{
+	text	   *other = DatumGetTextPP(b);
+
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(other) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(other),
+			   VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+/* The attributes of a member, and whether it may have points. */
+static Datum
+read_attributes(int64 program, int64 member, bool *active)
+{
+	static CorePlan plan = {
+		.sql = "SELECT attributes, status = 'active' FROM community.member"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+	bool		isnull;
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+	*active = SPI_processed > 0 && core_bool(0, 2);
+	return SPI_processed > 0 ? core_field(0, 1, &isnull) : (Datum) 0;
+}
+
+/* A recipient of an event, with what has been found out about it. */
+typedef struct Recipient
+{
+	int64		member;
+	bool		asked;
+	bool		active;
+	Datum		attributes;
+} Recipient;
+
+static void
+ask_about(int64 program, Recipient *recipient)
+{
+	if (recipient->asked)
+		return;
+	recipient->attributes = read_attributes(program, recipient->member,
+											&recipient->active);
+	recipient->asked = true;
+}
+
+static bool
+rule_applies(const PointsRule *rule, const PointsEvent *event,
+			 Recipient *recipient)
+{
+	if ((rule->type != NULL && !same_text(rule->type, event->type)) ||
+		event->occurred_at < rule->valid_from ||
+		event->occurred_at >= rule->valid_until ||
+		(rule->has_minimum && event->amount < rule->minimum_amount) ||
+		!contains(event->payload, rule->payload_filter))
+		return false;
+	if (rule->to_target)
+	{
+		/* a closed target is left out; a closed member never gets here */
+		if (!event->has_target)
+			return false;
+		ask_about(event->program, recipient);
+		if (!recipient->active)
+			return false;
+	}
+	if (rule->member_filter == NULL)
+		return true;
+	ask_about(event->program, recipient);
+	return contains(recipient->attributes, rule->member_filter);
+}
+
+/* What the rules that were found for one recipient and currency give. */
+static void
+evaluate(PointsGrant *grant, const PointsEvent *event)
+{
+	PointsTerm *terms = palloc_array(PointsTerm, grant->count);
+	int			i;
+
+	for (i = 0; i < grant->count; i++)
+		terms[i] = grant->rules[i]->term;
+	grant->given = palloc_array(int64, grant->count);
+	grant->shares = palloc_array(int64, grant->count);
+	if (!points_evaluate(terms, grant->count, event->amount,
+						 grant->currency->rounding, grant->given))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("points for an event of amount %lld are out of range",
+						(long long) event->amount),
+				 errdetail("Rule \"%s\" is the last of those that apply.",
+						   grant->rules[grant->count - 1]->name)));
+	memcpy(grant->shares, grant->given, grant->count * sizeof(int64));
+	points_settle_shares(grant->shares, grant->count);
+	for (i = 0; i < grant->count; i++)
+		grant->points += grant->shares[i];
+}
+
+/* Sorts by member, then currency; of one member, its own event first. */
+static int
+compare_grants(const void *a, const void *b)
+{
+	const PointsGrant *x = (const PointsGrant *) a;
+	const PointsGrant *y = (const PointsGrant *) b;
+
+	if (x->member != y->member)
+		return x->member < y->member ? -1 : 1;
+	if (x->to_target != y->to_target)
+		return x->to_target ? 1 : -1;
+	return x->currency->id < y->currency->id ? -1 :
+		x->currency->id > y->currency->id;
+}
+
+/*
+ * What the rules give for an event, one grant for each recipient and currency
+ * that gets anything, in ascending order of members and currencies.  That is
+ * the order in which they are locked.  Inside core_enter().
+ */
+PointsGrant *
+points_grants(const PointsRules *rules, const PointsEvent *event,
+			  PointsSide sides, int *count)
+{
+	PointsGrant *grants = palloc0_array(PointsGrant, 2 * rules->nrules + 1);
+	Recipient	recipients[2] = {{event->member}, {event->target}};
+	int			n = 0;
+	int			kept = 0;
+	int			i;
+	int			side;
+
+	for (side = 0; side < 2; side++)
+	{
+		PointsGrant *grant = NULL;
+		int			ordinal = 0;
+
+		if ((sides & (side == 0 ? POINTS_OWN : POINTS_TARGET)) == 0)
+			continue;
+		/* rules are sorted by currency, and then as they apply */
+		for (i = 0; i < rules->nrules; i++)
+		{
+			const PointsRule *rule = &rules->rules[i];
+
+			if (rule->to_target != (side == 1) ||
+				!rule_applies(rule, event, &recipients[side]))
+				continue;
+			if (grant == NULL || grant->currency->id != rule->currency_id)
+			{
+				grant = &grants[n++];
+				grant->member = recipients[side].member;
+				grant->to_target = side == 1;
+				grant->line = side * POINTS_TARGET_LINE + ordinal++;
+				grant->currency = points_currency_by_id(event->program,
+														rule->currency_id);
+				grant->rules = palloc_array(const PointsRule *,
+											rules->nrules);
+			}
+			grant->rules[grant->count++] = rule;
+		}
+	}
+	for (i = 0; i < n; i++)
+	{
+		evaluate(&grants[i], event);
+		if (grants[i].points > 0)
+			grants[kept++] = grants[i];
+	}
+	if (kept > 1)
+		qsort(grants, kept, sizeof(PointsGrant), compare_grants);
+	*count = kept;
+	return grants;
+}
+
+/* The currency as a rule overrides it for its own points. */
+static PointsCurrency
+currency_of_rule(const PointsCurrency *currency, const PointsRule *rule)
+{
+	PointsCurrency result = *currency;
+
+	if (rule->pending_for != NULL)
+	{
+		result.pending_for = rule->pending_for;
+		result.until_released = false;
+	}
+	if (rule->says_released)
+	{
+		result.until_released = rule->until_released;
+		if (rule->until_released)
+			result.pending_for = NULL;
+	}
+	if (rule->expires_after != NULL)
+		result.expires_after = rule->expires_after;
+	if (rule->expiry_rounding != NULL)
+		result.expiry_rounding = rule->expiry_rounding;
+	else if (rule->expires_after != NULL && result.expiry_rounding == NULL)
+		result.expiry_rounding = rule->month;
+	return result;
+}
+
+/* The points of a grant as lots. */
+Purse *
+points_grant_purse(const PointsGrant *grant, TimestampTz at)
+{
+	Purse	   *purse = NULL;
+	int			i;
+
+	for (i = 0; i < grant->count; i++)
+	{
+		const PointsRule *rule = grant->rules[i];
+		PointsCurrency currency;
+		PurseLot	lot;
+		Purse	   *part;
+
+		if (grant->shares[i] == 0)
+			continue;
+		currency = currency_of_rule(grant->currency, rule);
+		lot.available_at = points_availability(&currency, at);
+		if (lot.available_at <= at)
+			lot.available_at = DT_NOBEGIN;
+		part = purse_make(grant->shares[i], lot.available_at,
+						  points_expiry(&currency, at),
+						  rule->has_priority ? rule->priority :
+						  points_priority(&currency, at));
+		purse = purse == NULL ? part : purse_add(purse, part);
+	}
+	return purse == NULL ? purse_zero() : purse;
+}

@@ -1,0 +1,146 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.h
+ *	  Accrual rules and caps, and what they give for an event.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_POINTS_RULES_H
+#define COMMUNITY_POINTS_RULES_H
+
+#include "points/ledger.h"
+#include "points/rule_algo.h"
+
+struct Jsonb;
+
+/* A row of accrual_rule; pointers are NULL where the column is. */
+typedef struct PointsRule
+{
+	int64		id;
+	char	   *name;
+	text	   *type;
+	int64		currency_id;
+	PointsTerm	term;
+	bool		to_target;
+	bool		has_minimum;
+	int64		minimum_amount;
+	struct Jsonb *payload_filter;
+	struct Jsonb *member_filter;
+	Interval   *pending_for;
+	bool		says_released;
+	bool		until_released;
+	Interval   *expires_after;
+	Period	   *expiry_rounding;
+	Period	   *month;			/* rounding where nothing else is said */
+	bool		has_priority;
+	int32		priority;
+	TimestampTz valid_from;		/* inclusive */
+	TimestampTz valid_until;	/* exclusive */
+} PointsRule;
+
+/* A row of cap. */
+typedef struct PointsCap
+{
+	int64		id;
+	char	   *name;
+	int64		currency_id;
+	int			nrules;			/* 0 for all */
+	char	  **rules;
+	bool		counts_events;
+	int64		maximum;
+	Period		period;
+	bool		refuses;
+	TimestampTz valid_from;
+	TimestampTz valid_until;
+} PointsCap;
+
+/* What a program has of both, in the order in which they apply. */
+typedef struct PointsRules
+{
+	int64		program;
+	int			nrules;
+	PointsRule *rules;
+	int			ncaps;
+	PointsCap  *caps;
+} PointsRules;
+
+/* An event as rules see it. */
+typedef struct PointsEvent
+{
+	int64		program;
+	int64		event_id;
+	int64		member;
+	bool		has_target;
+	int64		target;
+	Datum		type;			/* text */
+	int64		amount;
+	TimestampTz occurred_at;
+	Datum		payload;		/* jsonb, or 0 for an empty object */
+} PointsEvent;
+
+/* Which recipients of an event are asked about. */
+typedef enum PointsSide
+{
+	POINTS_OWN = 1,
+	POINTS_TARGET = 2,
+	POINTS_BOTH = 3
+} PointsSide;
+
+/* Lines of entries for the target of an event begin here. */
+#define POINTS_TARGET_LINE	1000
+
+/* What the rules give one member in one currency for an event. */
+typedef struct PointsGrant
+{
+	int64		member;
+	bool		to_target;
+	int			line;			/* of its entry, under the event */
+	const PointsCurrency *currency;
+	int			count;			/* of the rules that apply */
+	const PointsRule **rules;
+	int64	   *given;			/* by rule, before caps */
+	int64	   *shares;			/* and after */
+	int64		points;			/* sum of shares */
+	int64		cut;
+	int			ncut_by;
+	Datum	   *cut_by;
+} PointsGrant;
+
+/* What caps have counted for one member, until it is written. */
+typedef struct PointsCapBook PointsCapBook;
+
+/* rules.c */
+extern const PointsRules *points_rules(int64 program);
+extern bool points_rule_has_type(const PointsRules *rules, Datum type);
+
+/* grant.c */
+extern PointsGrant *points_grants(const PointsRules *rules,
+								  const PointsEvent *event, PointsSide sides,
+								  int *count);
+extern Purse *points_grant_purse(const PointsGrant *grant, TimestampTz at);
+
+/* cap.c */
+extern bool points_cap_covers(const PointsCap *cap, const PointsGrant *grant,
+							  TimestampTz at, bool *among, int64 *wanted);
+extern PointsCapBook *points_open_caps(const PointsRules *rules);
+extern void points_apply_caps(PointsCapBook *book, const PointsEvent *event,
+							  PointsGrant *grant);
+extern void points_close_caps(PointsCapBook *book);
+
+/* award.c */
+extern void points_note_cut(PointsGrant *grant, int64 by, const bool *among,
+							int64 cut, int room);
+extern Datum points_event_key(void);
+extern void points_grant_entry(const PointsEvent *event,
+							   const PointsGrant *grant, PointsEntry *entry);
+extern void points_append_grant(PointsEntry *entry);
+extern void points_award(const PointsEvent *event, StringInfo earned);
+
+/* award_set.c */
+extern void points_award_recorded(int64 program, bool keep);
+
+/* correct.c */
+extern void points_correct(int64 program, int64 event_id);
+extern char *points_of_event(int64 program, int64 event_id, int64 member);
+
+#endif							/* COMMUNITY_POINTS_RULES_H */
