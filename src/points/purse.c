@@ -318,8 +318,16 @@ purse_sum_begin(PurseSum *sum, MemoryContext context)
 void
 purse_sum_reduce(PurseSum *sum)
 {
-	if (!purse_sum_sort(sum))
-		purse_lot_overflow(&sum->lots[sum->count]);
+	PurseLot   *old = sum->lots;
+	MemoryContext context = GetMemoryChunkContext(old);
+	const PurseLot *overflow;
+
+	overflow = purse_sum_sort(sum,
+							  MemoryContextAlloc(context, sum->capacity *
+												 sizeof(PurseLot)));
+	if (overflow != NULL)
+		purse_lot_overflow(overflow);
+	pfree(old);
 }
 
 /*

@@ -31,7 +31,8 @@ typedef struct Purse
 
 #define PURSE_VERSION		1
 #define PURSE_HEADER		offsetof(Purse, lots)
-#define PURSE_MAX_LOTS		((int) ((MaxAllocSize - PURSE_HEADER) / sizeof(PurseLot)))
+#define PURSE_MAX_LOTS \
+	((int) ((MaxAllocSize - PURSE_HEADER) / sizeof(PurseLot)))
 
 StaticAssertDecl(offsetof(Purse, lots) == 8, "lots are aligned on disk");
 

@@ -79,7 +79,10 @@ purse_append(PurseLot *result, int *count, const PurseLot *key,
 	return true;
 }
 
-/* a + b, or a - b.  The result needs room for the lots of both. */
+/*
+ * a + b, or a - b.  The result needs room for the lots of both.  Zeros, if
+ * there are any, are left out.
+ */
 bool
 purse_lots_add(PurseLot *result, int *count,
 			   const PurseLot *a, int a_count,
@@ -103,7 +106,8 @@ purse_lots_add(PurseLot *result, int *count,
 
 		if (order < 0)
 		{
-			result[(*count)++] = *a++;
+			result[*count] = *a++;
+			*count += result[*count].points != 0;
 			continue;
 		}
 		if (order > 0)
@@ -327,13 +331,24 @@ purse_sum_lot(PurseSum *sum, const PurseLot *lot)
 	return true;
 }
 
-/* Make a sum canonical, so that it is the value of a purse. */
-bool
-purse_sum_sort(PurseSum *sum)
+/*
+ * Make a sum canonical, so that it is the value of a purse.  Its lots move to
+ * another array, with room for all of them; so those that were in order need
+ * not be sorted again.  Gives the lot that overflowed, or NULL.
+ */
+const PurseLot *
+purse_sum_sort(PurseSum *sum, PurseLot *room)
 {
-	bool		fits = purse_lots_canonicalize(sum->lots, &sum->count);
+	PurseLot   *tail = sum->lots + sum->sorted;
+	int			tail_count = sum->count - sum->sorted;
 
+	if (!purse_lots_canonicalize(tail, &tail_count))
+		return &tail[tail_count];
+	if (!purse_lots_add(room, &sum->count, sum->lots, sum->sorted,
+						tail, tail_count, false))
+		return &room[sum->count];
+	sum->lots = room;
 	sum->sorted = sum->count;
 	sum->last = 0;
-	return fits;
+	return NULL;
 }

@@ -77,7 +77,7 @@ extern bool purse_lots_settle(PurseLot *result, int *count,
 							  TimestampTz at);
 
 extern bool purse_sum_lot(PurseSum *sum, const PurseLot *lot);
-extern bool purse_sum_sort(PurseSum *sum);
+extern const PurseLot *purse_sum_sort(PurseSum *sum, PurseLot *room);
 
 /* Order of the keys: which of two lots is spent first? */
 static inline int

@@ -91,6 +91,7 @@ community_purse_lots(PG_FUNCTION_ARGS)
 	if (SRF_IS_FIRSTCALL())
 	{
 		MemoryContext caller;
+		struct varlena *copy;
 
 		call = SRF_FIRSTCALL_INIT();
 		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
@@ -98,8 +99,9 @@ community_purse_lots(PG_FUNCTION_ARGS)
 			TYPEFUNC_COMPOSITE)
 			elog(ERROR, "lots() does not return rows");
 		call->tuple_desc = BlessTupleDesc(call->tuple_desc);
-		call->user_fctx = DatumGetPointer(PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0)));
-		purse = DatumGetPurseP(PointerGetDatum(call->user_fctx));
+		copy = PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0));
+		purse = DatumGetPurseP(PointerGetDatum(copy));
+		call->user_fctx = purse;
 		call->max_calls = purse_count(purse);
 		MemoryContextSwitchTo(caller);
 	}

@@ -33,10 +33,9 @@ PG_FUNCTION_INFO_V1(community_purse_out);
 PG_FUNCTION_INFO_V1(community_purse_recv);
 PG_FUNCTION_INFO_V1(community_purse_send);
 
-/* A text being read.  After a failure, where and why. */
+/* A text being read, and where.  After a failure, why. */
 typedef struct PurseReader
 {
-	const char *start;
 	const char *p;
 	int			errcode;
 	const char *problem;		/* a sentence, NULL while all is well */
@@ -418,7 +417,7 @@ community_purse_in(PG_FUNCTION_ARGS)
 {
 	char	   *input = PG_GETARG_CSTRING(0);
 	struct Node *escontext = fcinfo->context;
-	PurseReader reader = {input, input, 0, NULL};
+	PurseReader reader = {input, 0, NULL};
 	int			room = 1;
 	const char *p;
 	Purse	   *result;
@@ -434,7 +433,7 @@ community_purse_in(PG_FUNCTION_ARGS)
 				 errmsg("invalid input syntax for type %s: \"%s\"",
 						"community.purse", input),
 				 errdetail("%s Reading stopped at character %d.",
-						   reader.problem, (int) (reader.p - reader.start) + 1)));
+						   reader.problem, (int) (reader.p - input) + 1)));
 	if (!purse_lots_canonicalize(result->lots, &count))
 		ereturn(escontext, (Datum) 0,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
