@@ -6,7 +6,7 @@
 # is the median of those of the rounds.  The exit code tells whether everything
 # worked, not whether it was fast.  doc/performance.md says what is measured.
 #
-#   SECTIONS   which of: record clients attach bulk batch top sum
+#   SECTIONS   which of: record clients attach bulk batch top sum purse
 #   ROUNDS     rounds of every comparison
 #   SECS       seconds of each run of pgbench
 #   HOLD       seconds of each run beside an old snapshot
@@ -14,16 +14,18 @@
 #   SIZE       rows of a set
 #   TOP        members on the leader board
 #   SUMSIZE    rows that are summed up
+#   PURSES     purses that are summed up
 
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=test/bench/measure.sh
 . ./measure.sh
 
-SECTIONS=${SECTIONS:-record clients attach bulk batch top sum}
+SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse}
 ROUNDS=${ROUNDS:-5} SECS=${SECS:-5} HOLD=${HOLD:-10}
 MEMBERS=${MEMBERS:-100000} SIZE=${SIZE:-1000000}
 TOP=${TOP:-1000000} SUMSIZE=${SUMSIZE:-10000000}
+PURSES=${PURSES:-1000000}
 events=0 twins=0
 
 # ----- the database -----
@@ -339,13 +341,74 @@ sum() {
 		sum.parallel sum.ours rate '>' 1
 }
 
+# ----- purses -----
+
+# A sum takes a twentieth of a second, which is too short to measure.
+purse() {
+	local round side of again=10 n=$((PURSES / 4)) kinds='one year rising mixed'
+	local serial='SET max_parallel_workers_per_gather = 0'
+	local -A call=(
+		[plus]='p OPERATOR(community.+) community.purse(i)'
+		[available]='community.available(p, at)'
+		[take]='community.take_up_to(p, 100, at)'
+		[settle]='community.settle(p, at)'
+	)
+	progress "purse, $PURSES rows"
+	for side in $kinds; do
+		sql "SELECT make_purses('$side', $PURSES)" "VACUUM ANALYZE purse_$side" >/dev/null
+		expect "sum(purse), $side" "$(sql "SELECT community.total(community.sum(p)) = sum(points)
+			FROM purse_$side")" t
+	done
+	sql CHECKPOINT
+	for ((round = 1; round <= ROUNDS; round++)); do
+		progress "purse, round $round of $ROUNDS"
+		for side in $(turns "$round" $kinds); do
+			for of in $(turns "$round" p points); do
+				run_set "purse.$side.$of" "$((PURSES * again))" "$serial" \
+					"$(sum_again "$([ $of = p ] && echo community.)sum($of)" "purse_$side" $again)"
+			done
+		done
+		for side in "${!call[@]}"; do
+			run_set "purse.$side" "$n" "WITH large AS MATERIALIZED
+				(SELECT community.purse_plus(p, '{}') AS p, times FROM purse_large)
+				SELECT count(${call[$side]}) FROM large, generate_series(1, $n) AS i,
+				LATERAL (SELECT times[1 + i % 366] AS at OFFSET 0) AS t"
+		done
+		run_set purse.stored "$n" "SELECT count(community.available(p, times[1 + i % 366]))
+			FROM purse_large, generate_series(1, $n) AS i"
+	done
+	section "The sum of $PURSES purses of one lot"
+	compare 'sum(purse), one key / sum(bigint) over the same rows' \
+		purse.one.p purse.one.points cpu '<=' 4
+	compare 'sum(purse), 366 keys at random / sum(bigint) over the same rows' \
+		purse.year.p purse.year.points cpu '<=' 4
+	compare 'sum(purse), every key another, in their order / sum(bigint) over the same rows' \
+		purse.rising.p purse.rising.points
+	compare 'sum(purse), every key another, in no order / sum(bigint) over the same rows' \
+		purse.mixed.p purse.mixed.points
+	section 'A purse of 366 lots'
+	for side in plus available take settle; do
+		echo " ${call[$side]}"
+		figure cpu 'CPU, us a row' "purse.$side" ''
+	done
+	echo ' community.available(p, at), read and decompressed from its table'
+	figure cpu 'CPU, us a row' purse.stored ''
+}
+
+# sum_again SUM TABLE TIMES: a statement that does it so often
+sum_again() {
+	local i all=''
+	for ((i = 0; i < $3; i++)); do all+="${all:+ UNION ALL }SELECT $1 IS NULL FROM $2"; done
+	echo "$all"
+}
+
 # ----- all -----
 
 set_up
 sql "SELECT format('PostgreSQL %s, %s processors, shared_buffers %s, synchronous_commit %s',
 	current_setting('server_version'), $(nproc), current_setting('shared_buffers'),
 	current_setting('synchronous_commit'))"
-echo "ROUNDS=$ROUNDS SECS=$SECS HOLD=$HOLD MEMBERS=$MEMBERS SIZE=$SIZE TOP=$TOP SUMSIZE=$SUMSIZE"
+echo "ROUNDS=$ROUNDS SECS=$SECS HOLD=$HOLD MEMBERS=$MEMBERS SIZE=$SIZE TOP=$TOP SUMSIZE=$SUMSIZE PURSES=$PURSES"
 cat <<'X'
 A / B: ours is A, theirs B, each the median of the rounds; ratio = ours / theirs,
 the median of the ratios of the rounds, with their range.  CPU is that of the
@@ -353,7 +416,7 @@ server's processes.  Less CPU is better, more rows a second are.
 X
 for section in ${SECTIONS//,/ }; do
 	case $section in
-		record | clients | attach | bulk | batch | top | sum) $section ;;
+		record | clients | attach | bulk | batch | top | sum | purse) $section ;;
 		*) die "bench: no section $section" ;;
 	esac
 done

@@ -107,6 +107,25 @@ SET session_replication_role = replica AS $$
 	FROM generate_series(1, members) AS g, community.program AS p
 $$;
 
+-- ----- purses -----
+
+-- Purses of one lot beside their points.  The keys: all the same, the days of a
+-- year at random, each another one in their order, and in no order.
+CREATE FUNCTION make_purses(kind text, rows int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE TABLE purse_%s AS
+		SELECT i::bigint AS points, community.purse(i, expires_at => timestamptz ''2026-01-01 00:00+00'' + %s) AS p
+		FROM generate_series(1, $1) AS i', kind, CASE kind
+			WHEN 'one' THEN 'interval ''1 day'''
+			WHEN 'year' THEN '(hashint4(i) & 65535) % 366 * interval ''1 day'''
+			WHEN 'rising' THEN 'i * interval ''1 second'''
+			WHEN 'mixed' THEN 'hashint4(i) * interval ''1 second''' END) USING rows;
+END
+$$;
+CREATE TABLE purse_large AS
+SELECT community.sum(community.purse(1 + d % 7, at, at + interval '1 year')) AS p, array_agg(at) AS times
+FROM generate_series(0, 365) AS d, LATERAL (SELECT timestamptz '2026-01-01 00:00+00' + d * interval '1 day') AS t (at);
+
 -- ----- checks -----
 
 -- Is what the members have the sum of what their events brought?
