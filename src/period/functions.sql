@@ -63,6 +63,14 @@ CREATE FUNCTION community.period_end(period community.period, at pg_catalog.time
 COMMENT ON FUNCTION community.period_end
 	IS 'the end of the period that holds a time, always after it: rounds an expiry up';
 
+CREATE FUNCTION community.period_add(at pg_catalog.timestamptz, length pg_catalog.interval,
+									 time_zone pg_catalog.text DEFAULT 'UTC')
+	RETURNS pg_catalog.timestamptz
+	AS 'MODULE_PATHNAME', 'community_period_add'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION community.period_add
+	IS 'a time plus an interval, with months and days on the clock of a time zone';
+
 -- Comparison
 
 CREATE FUNCTION community.period_eq(community.period, community.period)

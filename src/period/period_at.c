@@ -34,6 +34,7 @@ typedef struct PeriodArgs
 
 PG_FUNCTION_INFO_V1(community_period_at);
 PG_FUNCTION_INFO_V1(community_period_end);
+PG_FUNCTION_INFO_V1(community_period_add);
 
 pg_tz *
 period_zone(const char *name)
@@ -120,7 +121,7 @@ period_add_interval(TimestampTz at, const Interval *interval, pg_tz *zone)
 	return result;
 }
 
-/* The window of a rolling period.  It holds its end whatever the clock does. */
+/* Where a rolling period begins.  It holds its end, whatever the clock does. */
 static TimestampTz
 period_rolling_from(const Period *period, TimestampTz at, pg_tz *zone)
 {
@@ -240,4 +241,14 @@ community_period_end(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(period_upper(args.period, args.at, args.has_anchor,
 									   args.anchor, args.zone));
+}
+
+/* period_add(at, length, time_zone) -> timestamptz */
+Datum
+community_period_add(PG_FUNCTION_ARGS)
+{
+	pg_tz	   *zone = period_zone(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+
+	PG_RETURN_TIMESTAMPTZ(period_add_interval(PG_GETARG_TIMESTAMPTZ(0),
+											  PG_GETARG_INTERVAL_P(1), zone));
 }
