@@ -104,9 +104,11 @@ SELECT what, pg_temp.golden(p::period, zone, at, lower, upper, anchor) FROM (VAL
 	('Berlin, over summer time', 'anniversary half-year', 'Europe/Berlin', '2024-01-15 09:00Z', '2024-07-15 08:00Z', '2024-07-15 08:00Z', '2025-01-15 09:00Z'),
 	('New York, in the gap', 'anniversary day', 'America/New_York', '2024-03-09 07:30Z', '2024-03-10 12:00Z', '2024-03-10 07:00Z', '2024-03-11 06:30Z'),
 	('Berlin, in the gap', 'anniversary day', 'Europe/Berlin', '2024-03-30 01:30Z', '2024-03-31 12:00Z', '2024-03-31 01:00Z', '2024-04-01 00:30Z'),
+	('Berlin, in the gap, with microseconds', 'anniversary day', 'Europe/Berlin', '2024-03-30 01:30:00.5Z', '2024-03-31 12:00Z', '2024-03-31 01:00Z', '2024-04-01 00:30:00.5Z'),
 	('Berlin, shown twice', 'anniversary year', 'Europe/Berlin', '2023-10-27 00:30Z', '2024-10-27 00:30Z', '2024-10-27 00:30Z', '2025-10-27 01:30Z'),
 	('Berlin, anchor shown twice', 'anniversary day', 'Europe/Berlin', '2024-10-27 01:30Z', '2024-10-27 01:30Z', '2024-10-27 01:30Z', '2024-10-28 01:30Z'),
 	('Berlin, before that anchor', 'anniversary day', 'Europe/Berlin', '2024-10-27 01:30Z', '2024-10-27 01:29Z', '2024-10-26 00:30Z', '2024-10-27 01:30Z'),
+	('Berlin, between the two', 'anniversary day', 'Europe/Berlin', '2024-10-27 01:30Z', '2024-10-27 00:45Z', '2024-10-26 00:30Z', '2024-10-27 01:30Z'),
 	('weeks in Shanghai', 'anniversary 2 weeks', 'Asia/Shanghai', '2024-02-15 04:00Z', '2024-02-29 04:00Z', '2024-02-29 04:00Z', '2024-03-14 04:00Z'),
 	('thirty days', 'anniversary 30 days', 'UTC', '2024-01-31 00:00Z', '2024-01-30 23:59Z', '2024-01-01 00:00Z', '2024-01-31 00:00Z'),
 	('microseconds', 'anniversary month', 'UTC', '2024-01-31 12:00:00.123456Z', '2024-02-29 12:00:00.123455Z', '2024-01-31 12:00:00.123456Z', '2024-02-29 12:00:00.123456Z'),
@@ -214,6 +216,8 @@ SELECT statement, pg_temp.try(statement) AS error FROM unnest(ARRAY[
 	$$SELECT period_end('calendar month', 'infinity')$$,
 	$$SELECT period_add('2024-01-01 00:00Z', '1 day', 'Europe/Atlantis')$$,
 	$$SELECT period_add('2024-01-01 00:00Z', '300000 years')$$,
+	$$SELECT period_add('2024-01-01 00:00Z', '585000 years')$$,	-- more than 2^64 microseconds
+	$$SELECT period_add('2024-01-01 00:00Z', '-585000 years')$$,
 	$$SELECT period_add('2024-01-01 00:00Z', '-7000 years')$$,
 	$$SELECT period_add('294276-12-31 23:59Z', '1 minute')$$,
 	$$SELECT period_add('294276-12-31 23:59Z', '9223372036854 seconds')$$,
@@ -226,6 +230,8 @@ SELECT statement, pg_temp.try(statement) AS result FROM unnest(ARRAY[
 	$$SELECT period_at('calendar day', '294276-12-30 12:00Z')$$,
 	$$SELECT period_at('calendar day', '294276-12-31 12:00Z', NULL, 'Asia/Shanghai')$$,
 	$$SELECT period_at('calendar day', '294276-12-31 23:59:59.999999Z', NULL, 'Pacific/Apia')$$,
+	$$SELECT period_at('calendar month', '294276-07-15 12:00Z', NULL, 'Europe/Berlin')$$,
+	$$SELECT period_at('calendar day', '0044-03-15 12:00Z BC', NULL, 'Europe/Berlin')$$,
 	$$SELECT period_at('calendar year', '294276-12-31 12:00Z')$$,
 	$$SELECT period_at('calendar year', '294275-12-31 12:00Z')$$,
 	$$SELECT period_at('calendar day', '4714-11-24 00:00Z BC')$$,
@@ -233,6 +239,8 @@ SELECT statement, pg_temp.try(statement) AS result FROM unnest(ARRAY[
 	$$SELECT period_at('calendar month', '4714-11-24 00:00Z BC')$$,
 	$$SELECT period_at('calendar month', '4714-12-01 00:00Z BC')$$,
 	$$SELECT period_at('anniversary 100 years', '4713-01-01 00:00Z BC', '294276-01-01 00:00Z')$$,
+	$$SELECT period_at('anniversary month', '294276-12-20 12:00Z', '2024-01-31 12:00Z')$$,
+	$$SELECT period_at('anniversary month', '294276-12-31 12:00Z', '2024-01-31 12:00Z')$$,
 	$$SELECT period_at('anniversary 99 years', '294200-01-01 00:00Z', '4713-01-01 00:00Z BC')$$,
 	$$SELECT period_at('rolling 1 day', '4714-11-24 12:00Z BC')$$]) AS statement;
 

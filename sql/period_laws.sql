@@ -146,6 +146,15 @@ SELECT count(*) > 5000 AS enough, count(DISTINCT p) AS periods,
 	count(*) FILTER (WHERE upper(period_at(p, lower(r) - interval '1 microsecond', anchor, zone)) <> lower(r)) AS previous,
 	count(*) FILTER (WHERE period_end(p, at, anchor, zone) <> upper(r)) AS period_end
 FROM law;
+-- a zone in POSIX notation may go back by days
+SELECT count(*) > 3000 AS enough, count(*) FILTER (WHERE NOT r @> at) AS elsewhere,
+	count(*) FILTER (WHERE lower(period_at(p, upper(r), anchor, zone)) <> upper(r)) AS next,
+	count(*) FILTER (WHERE upper(period_at(p, lower(r) - interval '1 microsecond', anchor, zone)) <> lower(r)) AS previous
+FROM unnest(ARRAY['calendar day', 'calendar week', 'anniversary day', 'anniversary 2 days', 'anniversary month']::period[]) AS p,
+	unnest(ARRAY['A-30B+20,J100,J200', 'A+20B-30,J100,J200']) AS zone,
+	generate_series('2023-04-06Z'::timestamptz, '2023-04-14Z', '11 hours') AS anchor,
+	generate_series('2023-04-05 01:01Z'::timestamptz, '2023-04-16Z', '7 hours') AS at,
+	LATERAL (SELECT period_at(p, at, anchor, zone) AS r OFFSET 0) AS x;
 -- an anchor moved by whole periods cuts the same, where days do not run short
 SELECT count(*) FILTER (WHERE period_at('anniversary month', at, period_add(anchor, '7 months'), 'UTC')
 	<> period_at('anniversary month', at, anchor)) AS differ

@@ -100,7 +100,7 @@ FROM (SELECT DISTINCT t FROM (
 	UNION ALL SELECT format('calendar %s %s from %s', n, u, d)
 	FROM unnest(ARRAY['day', 'week', 'month', 'quarter', 'half-year', 'year']) AS u,
 		unnest(ARRAY[1, 2, 3, 5, 8, 13, 26]) AS n,
-		unnest(ARRAY['2000-01-03', '2000-02-29', '2023-12-31', '2024-04-30 12:34:56', '1987-05-31 00:01']) AS d
+		unnest(ARRAY['2000-01-03', '2000-01-03 00:01', '2000-01-05', '2000-02-03', '2000-02-29', '2023-12-31', '2024-04-30 12:34:56', '1987-05-31 00:01']) AS d
 	UNION ALL SELECT format('rolling %s months %s days %s:%s:59', m, d, h, lpad(h::text, 2, '0'))
 	FROM generate_series(0, 30, 10) AS m, generate_series(0, 9, 3) AS d, generate_series(0, 25, 5) AS h
 ) AS x) AS y;
@@ -121,7 +121,7 @@ WHERE (a.p < b.p) <> (period_cmp(a.p, b.p) < 0) OR (a.p <= b.p) <> (period_cmp(a
 	OR (a.p = b.p) <> (period_cmp(a.p, b.p) = 0) OR sign(period_cmp(a.p, b.p)) <> -sign(period_cmp(b.p, a.p));
 SELECT count(*) AS differ FROM (SELECT p, lead(p) OVER (ORDER BY p) AS next,
 		lead(p, 40) OVER (ORDER BY p) AS far FROM sample) AS x WHERE p > next OR p > far;
-SELECT t::period FROM unnest(ARRAY['lifetime', 'calendar year', 'calendar year from 04-01', 'rolling 365 days',
+SELECT t::period FROM unnest(ARRAY['lifetime', 'calendar year from 04-01', 'calendar year', 'rolling 365 days',
 	'rolling 366 days', 'rolling year', 'anniversary year', 'calendar week', 'calendar week from sunday',
 	'calendar day', 'rolling 24 hours', 'rolling 1 day', 'rolling 86401 sec', 'calendar month', 'rolling 30 days',
 	'rolling 31 days', 'calendar 30 days', 'calendar day from 04:00', 'rolling 100 years']) AS t ORDER BY 1;

@@ -33,7 +33,6 @@
 /* days with a chance to lie in the range of timestamps, in some zone */
 #define PERIOD_FIRST_DAY		(MIN_TIMESTAMP / USECS_PER_DAY - 8)
 #define PERIOD_LAST_DAY			(END_TIMESTAMP / USECS_PER_DAY)
-#define PERIOD_MONTH_LIMIT		INT64CONST(4000000)
 
 /* A calendar period, or an anniversary period with its anchor's local time */
 typedef struct PeriodGrid
@@ -163,72 +162,50 @@ period_shift(const PeriodZone *zone, int64 at, int32 months, int32 days,
 	if (months != 0)
 	{
 		period_split_day(day, &month, &day_of_month);
-		month += months;
-		if (month < -PERIOD_MONTH_LIMIT || month > PERIOD_MONTH_LIMIT)
-			return false;
-		day = period_day_of_month(month, day_of_month);
+		day = period_day_of_month(month + months, day_of_month);
 	}
 	day += days;
 	return period_join_day(day, time, &local) &&
 		period_instant(zone, local, result);
 }
 
-/* The local time of the boundary of number k. */
-static bool
-period_local_cut(const PeriodGrid *grid, int64 k, int64 *local)
+/*
+ * The instant of the boundary of number k; an end of int64 if that is out of
+ * the range of timestamps.  Number 0 of an anniversary is the anchor itself,
+ * even if the clock had shown its local time before; the others keep to their
+ * side of it.
+ */
+static int64
+period_cut(const PeriodGrid *grid, int64 k)
 {
 	int64		day;
+	int64		local;
+	int64		at;
 
+	if (grid->anchored && k == 0)
+		return grid->anchor;
 	if (grid->unit == PERIOD_MONTH)
 		day = period_day_of_month(grid->month + k * grid->count, grid->day);
 	else
 		day = grid->day + k * grid->count;
-	return period_join_day(day, grid->time, local);
+	if (!period_join_day(day, grid->time, &local) ||
+		!period_instant(grid->zone, local, &at))
+		return day < 0 ? PG_INT64_MIN : PG_INT64_MAX;
+	return grid->anchored && k > 0 ? Max(at, grid->anchor) : at;
 }
 
-/*
- * The instant of the boundary of number k.  Number 0 of an anniversary is the
- * anchor itself, even if the clock had shown its local time before; the
- * others keep to their side of it.
- */
-static bool
-period_cut(const PeriodGrid *grid, int64 k, int64 *at)
-{
-	int64		local;
-
-	if (grid->anchored && k == 0)
-	{
-		*at = grid->anchor;
-		return true;
-	}
-	if (!period_local_cut(grid, k, &local) ||
-		!period_instant(grid->zone, local, at))
-		return false;
-	if (grid->anchored && k > 0)
-		*at = Max(*at, grid->anchor);
-	return true;
-}
-
-/* The number of the period that holds a local time, were the clock steady. */
+/* The number of the period that holds a local time, or one that is near. */
 static int64
 period_number(const PeriodGrid *grid, int64 local)
 {
 	int64		day = period_floor_div(local, USECS_PER_DAY);
-	int64		cut;
 	int64		month;
-	int64		k;
 	int			day_of_month;
 
-	if (grid->unit == PERIOD_MONTH)
-	{
-		period_split_day(day, &month, &day_of_month);
-		k = period_floor_div(month - grid->month, grid->count);
-	}
-	else
-		k = period_floor_div(day - grid->day, grid->count);
-	if (period_local_cut(grid, k, &cut) && cut > local)
-		k--;
-	return k;
+	if (grid->unit == PERIOD_DAY)
+		return period_floor_div(day - grid->day, grid->count);
+	period_split_day(day, &month, &day_of_month);
+	return period_floor_div(month - grid->month, grid->count);
 }
 
 static void
@@ -265,10 +242,11 @@ period_make_grid(PeriodGrid *grid, const Period *period, int64 anchor,
  * The boundaries around an instant, of a calendar period or of an anniversary
  * with its anchor: from <= at < to.
  *
- * Boundaries rise with their number.  The local time tells the number, unless
- * the clock went back over a boundary: what it shows for the second time is
- * after that boundary all the same.  A period that the clock skipped as a
- * whole holds no instant and is passed over.
+ * Boundaries never fall as their number rises, so any number will do to begin
+ * with; the date on the clock gives one that is near.  It is wrong if the
+ * boundary comes later in the month or on the day, or if the clock went back
+ * over it: what it shows again is after the boundary all the same.  A period
+ * that the clock skipped as a whole holds no instant and is passed over.
  */
 bool
 period_cuts(const Period *period, int64 at, int64 anchor,
@@ -279,21 +257,19 @@ period_cuts(const Period *period, int64 at, int64 anchor,
 
 	period_make_grid(&grid, period, anchor, zone);
 	k = period_number(&grid, period_local_time(zone, at));
-	if (!period_cut(&grid, k, from) || !period_cut(&grid, k + 1, to))
-		return false;
+	*from = period_cut(&grid, k);
+	*to = period_cut(&grid, k + 1);
 	while (at < *from)
 	{
 		*to = *from;
-		if (!period_cut(&grid, --k, from))
-			return false;
+		*from = period_cut(&grid, --k);
 	}
 	while (at >= *to)
 	{
 		*from = *to;
-		if (!period_cut(&grid, ++k + 1, to))
-			return false;
+		*to = period_cut(&grid, ++k + 1);
 	}
-	return true;
+	return *from != PG_INT64_MIN && *to != PG_INT64_MAX;
 }
 
 /*

@@ -64,11 +64,8 @@ period_lookup(void *zone, int64 second, int64 *offset, int64 *until)
 	found = pg_next_dst_boundary(&time, &before, &before_isdst, &boundary,
 								 &after, &after_isdst, zone);
 	if (found < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("time zone \"%s\" does not reach %s",
-						pg_get_timezone_name(zone),
-						timestamptz_to_str(second * USECS_PER_SEC))));
+		elog(ERROR, "time zone \"%s\" has no rules for second " INT64_FORMAT,
+			 pg_get_timezone_name(zone), second);
 	*offset = before;
 	*until = found > 0 ? boundary - PERIOD_EPOCH_SHIFT : PG_INT64_MAX;
 }
