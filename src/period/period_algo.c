@@ -359,7 +359,11 @@ period_order(int64 a, int64 b)
 	return (a > b) - (a < b);
 }
 
-/* Shorter periods first, then by kind and by where they begin. */
+/*
+ * Shorter periods first, then by kind and by where they begin.  The length
+ * stands for unit and count: days never add up to the average of months, the
+ * first number of which to be whole days is 1600.
+ */
 int
 period_compare(const Period *a, const Period *b)
 {
@@ -368,8 +372,6 @@ period_compare(const Period *a, const Period *b)
 	order = period_order(period_mean_length(a), period_mean_length(b));
 	if (order == 0)
 		order = period_order(a->kind, b->kind);
-	if (order == 0)
-		order = period_order(a->unit, b->unit);
 	if (order == 0)
 		order = period_order(a->month, b->month);
 	if (order == 0)

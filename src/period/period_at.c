@@ -118,7 +118,7 @@ period_add_interval(TimestampTz at, const Interval *interval, pg_tz *zone)
 	return result;
 }
 
-/* Where a rolling period begins.  It holds its end, whatever the clock does. */
+/* Where a rolling period begins.  It holds its end whatever clocks do. */
 static TimestampTz
 period_rolling_from(const Period *period, TimestampTz at, pg_tz *zone)
 {
