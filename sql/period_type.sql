@@ -55,7 +55,7 @@ SELECT input, pg_temp.try(format('SELECT %L::community.period', input)) AS error
 	'', ' ', 'lifelong', 'lifetimes', 'lifetime from 04-01', 'lifetime 1', 'year', '365 days', 'rolling',
 	'rolling 0 days', 'rolling -1 day', 'rolling 1.5 days', 'rolling 1', 'rolling 1 fortnight',
 	'rolling 1 day from monday', 'rolling 1 day,', 'rolling 12:60', 'rolling 1:2', 'rolling 1:02:3',
-	'rolling 1:00:00.5', 'rolling infinity', 'rolling 1 yearss', 'rolling 1201 months',
+	'rolling 1:00:00.5', 'rolling infinity', 'rolling 1 yearss', 'rolling 1 dayz', 'rolling 1201 months',
 	'rolling 100 years 1 month', 'rolling 36526 days', 'rolling 876600:00:01', 'rolling 9999999999 days',
 	'rolling 999999999 years', 'rolling 99999999999999999999 days',
 	'calendar', 'calendar 2', 'calendar 0 days', 'calendar -1 day', 'calendar hour', 'calendar 60 minutes',
