@@ -309,7 +309,7 @@ count_rolling(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
 	return granted;
 }
 
-/* Take out of the count what other caps and budgets did not grant after all. */
+/* Take out of the count what others did not grant after all. */
 static void
 give_back(PointsCapBook *book, const Counted *counted,
 		  const PointsGrant *grant)

@@ -215,10 +215,11 @@ reverse_transfer(PointsAccount *from, PointsAccount *to, Original *original,
 {
 	Purse	   *part = next_part(original, points);
 	int64		taken;
-	Purse	   *back = points_take_back(to, points_returnable(to, part, 0, points),
-										&taken);
 	Purse	   *given = part;
+	Purse	   *back;
 
+	back = points_take_back(to, points_returnable(to, part, 0, points),
+							&taken);
 	if (from->currency->inactive_after != NULL)
 		given = restored(from, original, points);
 	given = purse_part(given, points - taken, taken);
@@ -365,14 +366,11 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 	else if (original.posting.points > 0)
 	{
 		int64		taken;
-		Purse	   *delta = points_take_back(account,
-											 points_returnable(account,
-															   original.posting.delta,
-															   original.posting.points -
-															   original.left,
-															   points),
-											 &taken);
+		int64		before = original.posting.points - original.left;
+		Purse	   *delta = points_returnable(account, original.posting.delta,
+											  before, points);
 
+		delta = points_take_back(account, delta, &taken);
 		reverse_line(account, &original, key, reason, delta, points - taken,
 					 original.posting.entry_id, posting);
 	}

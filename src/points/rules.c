@@ -177,8 +177,9 @@ read_caps(int64 program, PointsRules *rules)
 	values[0] = Int64GetDatum(program);
 	core_run_latest(&plan, values);
 	rules->ncaps = SPI_processed;
-	rules->caps = MemoryContextAllocZero(kept_context,
-										 (rules->ncaps + 1) * sizeof(PointsCap));
+	rules->caps =
+		MemoryContextAllocZero(kept_context,
+							   (rules->ncaps + 1) * sizeof(PointsCap));
 	for (i = 0; i < rules->ncaps; i++)
 		read_cap(i, &rules->caps[i]);
 }
