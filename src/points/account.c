@@ -230,7 +230,6 @@ fold_tail(PointsAccount *account)
 		if (credits != NULL)
 			account->stored = purse_add(account->stored, credits);
 	}
-	account->stored = purse_settle(account->stored, account->now);
 	account->nmarks = points_set_mark(account->marks, account->nmarks,
 									  horizon);
 }
@@ -281,6 +280,9 @@ points_lock_account(const PointsCurrency *currency, int64 member)
 		fold_tail(account);
 		(void) read_tail(account);
 	}
+	/* deltas name lots as they are by now; the row is to know the same ones */
+	account->stored = purse_settle(account->stored, account->now);
+	account->purse = purse_settle(account->purse, account->now);
 	read_holds(account);
 	return account;
 }
@@ -297,13 +299,18 @@ points_refuse_closed(const PointsAccount *account)
 Purse *
 points_free(const PointsAccount *account)
 {
-	return purse_subtract(account->purse, account->held);
+	return purse_settle(purse_subtract(account->purse, account->held),
+						account->now);
 }
 
-/* Enter a delta, whose entry is "posted". */
+/*
+ * Enter a delta, whose entry is "posted".  It may name lots as they were once,
+ * such as held ones that have expired since.
+ */
 void
 points_apply(PointsAccount *account, const Purse *delta)
 {
+	delta = purse_settle(delta, account->now);
 	account->stored = purse_add(account->stored, delta);
 	account->purse = purse_add(account->purse, delta);
 }

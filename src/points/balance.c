@@ -191,7 +191,7 @@ community_balance(PG_FUNCTION_ARGS)
 		holdings_now(currency, member, as_of, &holdings);
 	else
 		holdings_then(currency, member, as_of, known_at, &holdings);
-	free = purse_subtract(holdings.purse, holdings.held);
+	free = purse_settle(purse_subtract(holdings.purse, holdings.held), as_of);
 	available = purse_available(free, as_of);
 	find_next_expiry(free, as_of, &next, &expiring);
 	values[0] = Int64GetDatum(Max(available, 0));

@@ -195,7 +195,7 @@
 					AND l.expires_at < 'infinity') AS next_expiry,
 			a.tail
 		FROM (SELECT p.program_id, p.member_id, p.currency_id, p.tail, h.held,
-				p.purse OPERATOR(community.-) h.held AS free
+				community.settle(p.purse OPERATOR(community.-) h.held, now()) AS free
 			FROM community.account_purse AS p,
 				LATERAL (SELECT coalesce(community.sum(o.taken), '{}') AS held
 					FROM community.hold AS o
@@ -224,8 +224,8 @@
 		FROM community.account_purse AS a
 		JOIN community.currency AS c ON c.program_id = a.program_id
 			AND c.currency_id = a.currency_id,
-			LATERAL community.lots(a.purse) AS l;
-		COMMENT ON VIEW community.lot IS 'the lots of every account, in burn order within an account; held points are in them';
+			LATERAL community.lots(community.settle(a.purse, now())) AS l;
+		COMMENT ON VIEW community.lot IS 'the lots of every account as they are now, in burn order within an account; held points are in them, all expired ones in one';
 		COMMENT ON COLUMN community.lot.program_id IS 'the program';
 		COMMENT ON COLUMN community.lot.member_id IS 'the member';
 		COMMENT ON COLUMN community.lot.currency IS 'code of the currency';
