@@ -41,23 +41,20 @@ debt_in(const Purse *purse)
 	return debt;
 }
 
-/*
- * What has to happen beside a credit so that the debts of its account are
- * paid: points move from its lots to what is owed, pending or not.
- */
-Purse *
-points_settle_debt(const PointsAccount *account, const Purse *credit)
+/* Move points from the lots in burn order to what is owed. */
+static Purse *
+pay_debt(int64 debt, const Purse *lots, bool pending, TimestampTz now)
 {
-	int64		debt = debt_in(account->purse);
 	Purse	   *result = purse_zero();
 	int			i;
 
-	for (i = 0; i < purse_count(credit) && debt > 0; i++)
+	for (i = 0; i < purse_count(lots) && debt > 0; i++)
 	{
-		const PurseLot *lot = &purse_lots(credit)[i];
+		const PurseLot *lot = &purse_lots(lots)[i];
 		int64		part = Min(debt, lot->points);
 
-		if (part <= 0 || lot->expires_at <= account->now)
+		if (part <= 0 || lot->expires_at <= now ||
+			(!pending && lot->available_at > now))
 			continue;
 		debt -= part;
 		result = purse_add(result, purse_make(-part, lot->available_at,
@@ -66,6 +63,33 @@ points_settle_debt(const PointsAccount *account, const Purse *credit)
 		result = purse_subtract(result, points_debt(part));
 	}
 	return result;
+}
+
+/*
+ * What has to happen beside a credit so that the debts of its account are
+ * paid: points move from its lots to what is owed, pending or not.
+ */
+Purse *
+points_settle_debt(const PointsAccount *account, const Purse *credit)
+{
+	return pay_debt(debt_in(account->purse), credit, true, account->now);
+}
+
+/*
+ * What has to happen beside any entry so that no debt is left standing while
+ * there are points to pay it: those of a credit that was on its way when the
+ * debt arose, or that were pending then.
+ */
+Purse *
+points_settle_standing_debt(const PointsAccount *account, const Purse *delta)
+{
+	Purse	   *settled = purse_settle(delta, account->now);
+	int64		debt = debt_in(purse_add(account->purse, settled));
+
+	if (debt == 0)
+		return purse_zero();
+	return pay_debt(debt, purse_add(points_free(account), settled), false,
+					account->now);
 }
 
 /*

@@ -115,8 +115,8 @@ points_refuse_lost_key(Datum key)
 }
 
 /*
- * Append the only entry of a call for an account that is locked, enter it and
- * write the account.
+ * Append an entry for an account that is locked, enter it and write the
+ * account.  Whoever comes here pays a debt that could be paid.
  */
 void
 points_post(PointsAccount *account, PointsEntry *entry,
@@ -129,6 +129,9 @@ points_post(PointsAccount *account, PointsEntry *entry,
 	entry->recorded_at = account->now;
 	if (entry->effective_at == 0)
 		entry->effective_at = account->now;
+	entry->delta =
+		purse_add(entry->delta,
+				  points_settle_standing_debt(account, entry->delta));
 	if (!points_append(entry))
 		points_refuse_lost_key(entry->key);
 	points_apply(account, entry->delta);

@@ -136,6 +136,7 @@ open_hold(const PointsCurrency *currency, const PointsRequest *request,
 	entry.request = points_request_hash(request);
 	entry.reason = reason;
 	account->open_holds++;
+	account->held = purse_add(account->held, taken);
 	points_post(account, &entry, posting);
 	insert_hold(&entry, request, taken);
 }

@@ -181,8 +181,6 @@ extern PointsAccount *points_lock_account(const PointsCurrency *currency,
 extern void points_refuse_closed(const PointsAccount *account);
 extern Purse *points_free(const PointsAccount *account);
 extern void points_apply(PointsAccount *account, const Purse *delta);
-extern Purse *points_settle_debt(const PointsAccount *account,
-								 const Purse *credit);
 extern void points_write_account(PointsAccount *account);
 extern void points_close_accounts(int64 program, int64 member);
 
@@ -204,6 +202,8 @@ extern void points_post(PointsAccount *account, PointsEntry *entry,
 extern Purse *points_debt(int64 points);
 extern Purse *points_settle_debt(const PointsAccount *account,
 								 const Purse *credit);
+extern Purse *points_settle_standing_debt(const PointsAccount *account,
+										  const Purse *delta);
 extern Purse *points_keep_alive(const PointsAccount *account,
 								const Purse *delta);
 extern PurseLot points_lot(const PointsCurrency *currency,

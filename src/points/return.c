@@ -165,12 +165,30 @@ find_original(int64 program, Datum key, Original *original)
 	return true;
 }
 
+/*
+ * The lots of a delta that have its sign.  Others are what it did besides, to
+ * pay a debt; burn order puts what it was asked for first.
+ */
+static Purse *
+main_lots(const Purse *delta, int64 points)
+{
+	Purse	   *result = purse_alloc(purse_count(delta));
+	int			count = 0;
+	int			i;
+
+	for (i = 0; i < purse_count(delta); i++)
+		if ((purse_lots(delta)[i].points > 0) == (points > 0))
+			result->lots[count++] = purse_lots(delta)[i];
+	purse_set_count(result, count);
+	return result;
+}
+
 /* The part of what was given that comes next. */
 static Purse *
 next_part(const Original *original, int64 points)
 {
-	const Purse *delta = original->posting.delta;
 	int64		given = original->posting.points;
+	const Purse *delta = main_lots(original->posting.delta, given);
 
 	if (given > 0)
 		return purse_part(delta, given - original->left, points);
