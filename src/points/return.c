@@ -51,12 +51,19 @@ take_own(const Purse *free, const Purse *credit, TimestampTz now,
 
 	for (i = 0; i < purse_count(own); i++)
 	{
-		const PurseLot *lot = &purse_lots(own)[i];
+		PurseLot	lot = purse_lots(own)[i];
 		int64		taken;
 
-		if (lot->points <= 0 || (only_pending && lot->available_at <= now))
+		if (lot.points <= 0 || (only_pending && lot.available_at <= now))
 			continue;
-		result = purse_add(result, purse_take_lot(free, lot, lot->points,
+		result = purse_add(result, purse_take_lot(free, &lot, lot.points,
+												  &taken));
+		if (only_pending || lot.available_at != DT_NOEND)
+			continue;
+		/* what release() has made of the lot */
+		lot.available_at = DT_NOBEGIN;
+		result = purse_add(result, purse_take_lot(free, &lot,
+												  lot.points - taken,
 												  &taken));
 	}
 	return result;
