@@ -124,11 +124,25 @@ points_keep_alive(const PointsAccount *account, const Purse *delta)
 	return result;
 }
 
+static void
+refuse_large_credit(const PointsEntry *entry)
+{
+	int64		points = purse_total(entry->delta);
+
+	if (points > POINTS_MAX_CREDIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("cannot give %lld points to member %lld at once: the limit is %lld",
+						(long long) points, (long long) entry->member,
+						(long long) POINTS_MAX_CREDIT)));
+}
+
 /* The credit to an account that is locked. */
 void
 points_credit_locked(PointsAccount *account, PointsEntry *entry,
 					 PointsPosting *posting)
 {
+	refuse_large_credit(entry);
 	entry->delta = purse_add(entry->delta,
 							 points_settle_debt(account, entry->delta));
 	entry->delta = purse_add(entry->delta,
@@ -162,6 +176,7 @@ points_credit_locks(const PointsCurrency *currency, int64 member,
 bool
 points_credit(PointsEntry *entry)
 {
+	refuse_large_credit(entry);
 	entry->posted = false;
 	entry->recorded_at = GetCurrentTimestamp();
 	if (entry->effective_at == 0 || entry->effective_at > entry->recorded_at)

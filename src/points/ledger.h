@@ -75,6 +75,12 @@ typedef struct PointsEntry
 	Datum		reason;			/* text, or 0 for none */
 } PointsEntry;
 
+/*
+ * More than this cannot be given at once.  Nobody adds up an account when it
+ * is credited, so credits must be too small to overflow it.
+ */
+#define POINTS_MAX_CREDIT	INT64CONST(1000000000000000)
+
 /* The source by which reverse() knows calls of the ledger. */
 #define POINTS_SOURCE		"ledger"
 
