@@ -270,13 +270,21 @@ lock_accounts(const PointsCurrency *currency, const Original *original,
 		*other = points_lock_account(currency, original->receiver);
 }
 
-/* The reversal that was made with that request key, if it was. */
+/*
+ * The reversal that was made with that request key, if it was.  It must have
+ * been asked for the same: so many points, or all that were left.
+ */
 static bool
-find_request(int64 program, Datum key, Datum request_key,
-			 PointsPosting *posting)
+find_request(int64 program, Datum key, bool has_points, int64 points,
+			 int64 left, Datum request_key, PointsPosting *posting)
 {
 	static CorePlan plan = {
-		.sql = "SELECT e.line, r.event_id FROM community.reversal_key AS r"
+		.sql = "SELECT e.line, abs(e.cut - e.points), e.entry_id = ("
+		"  SELECT l.entry_id FROM community.entry AS l"
+		"  WHERE l.program_id = $1 AND l.event_id = 0 AND l.key = $3"
+		"  AND l.kind = 'reverse' AND l.reverses = e.reverses"
+		"  ORDER BY l.line DESC LIMIT 1)"
+		" FROM community.reversal_key AS r"
 		" LEFT JOIN community.entry AS e ON e.program_id = r.program_id"
 		" AND e.event_id = 0 AND e.key = $3 AND e.entry_id = r.event_id"
 		" WHERE r.program_id = $1 AND r.source = 'ledger' AND r.request_key = $2",
@@ -293,11 +301,16 @@ find_request(int64 program, Datum key, Datum request_key,
 	if (SPI_processed == 0)
 		return false;
 	(void) core_field(0, 1, &isnull);
-	if (isnull)
+	if (isnull || (has_points ? core_int64(0, 2) != points :
+				   left > 0 || !core_bool(0, 3)))
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_KEY_REUSED),
-				 errmsg("reversal key \"%s\" was used to reverse something else",
-						TextDatumGetCString(request_key))));
+				 errmsg("reversal key \"%s\" was used with other input",
+						TextDatumGetCString(request_key)),
+				 isnull ? errdetail("It reversed something else.") :
+				 errdetail("It reversed %lld points of \"%s\".",
+						   (long long) core_int64(0, 2),
+						   TextDatumGetCString(key))));
 	return points_find_posting(program, key, (int32) core_int64(0, 1),
 							   posting);
 }
@@ -374,11 +387,14 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 				 errdetail("Without one a retry would take a second part.")));
 	currency = points_currency_by_id(program, original.posting.currency_id);
 	lock_accounts(currency, &original, &account, &other);
-	if (request_key != (Datum) 0 &&
-		find_request(program, key, request_key, posting))
-		return;
+	/* as it is now that nobody else can change it */
 	(void) find_original(program, key, &original);
-	if (!has_points && original.left == 0 && original.last_reversal > 0)
+	if (request_key != (Datum) 0 &&
+		find_request(program, key, has_points, points, original.left,
+					 request_key, posting))
+		return;
+	if (!has_points && request_key == (Datum) 0 && original.left == 0 &&
+		original.last_reversal > 0)
 	{
 		(void) points_find_posting(program, key, original.last_reversal,
 								   posting);
