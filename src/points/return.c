@@ -56,14 +56,14 @@ take_own(const Purse *free, const Purse *credit, TimestampTz now,
 
 		if (lot.points <= 0 || (only_pending && lot.available_at <= now))
 			continue;
-		result = purse_add(result, purse_take_lot(free, &lot, lot.points,
-												  &taken));
+		result = purse_add(result, purse_take_lot(purse_add(free, result),
+												  &lot, lot.points, &taken));
 		if (only_pending || lot.available_at != DT_NOEND)
 			continue;
 		/* what release() has made of the lot */
 		lot.available_at = DT_NOBEGIN;
-		result = purse_add(result, purse_take_lot(free, &lot,
-												  lot.points - taken,
+		result = purse_add(result, purse_take_lot(purse_add(free, result),
+												  &lot, lot.points - taken,
 												  &taken));
 	}
 	return result;
