@@ -41,7 +41,10 @@ debt_in(const Purse *purse)
 	return debt;
 }
 
-/* Move points from the lots in burn order to what is owed. */
+/*
+ * Move points from the lots in burn order to what is owed.  Those that are
+ * where a debt would be have been counted with it.
+ */
 static Purse *
 pay_debt(int64 debt, const Purse *lots, bool pending, TimestampTz now)
 {
@@ -54,7 +57,8 @@ pay_debt(int64 debt, const Purse *lots, bool pending, TimestampTz now)
 		int64		part = Min(debt, lot->points);
 
 		if (part <= 0 || lot->expires_at <= now ||
-			(!pending && lot->available_at > now))
+			(!pending && lot->available_at > now) ||
+			purse_lot_compare(lot, purse_lots(points_debt(1))) == 0)
 			continue;
 		debt -= part;
 		result = purse_add(result, purse_make(-part, lot->available_at,
@@ -72,7 +76,8 @@ pay_debt(int64 debt, const Purse *lots, bool pending, TimestampTz now)
 Purse *
 points_settle_debt(const PointsAccount *account, const Purse *credit)
 {
-	return pay_debt(debt_in(account->purse), credit, true, account->now);
+	return pay_debt(debt_in(purse_add(account->purse, credit)), credit, true,
+					account->now);
 }
 
 /*
