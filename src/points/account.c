@@ -360,7 +360,11 @@ points_write_account(PointsAccount *account)
 			 (long long) account->member);
 }
 
-/* Note in all accounts of a member that it is closed; it is locked. */
+/*
+ * Note in all accounts of a member that it is closed; it is locked.  One that
+ * was opened since a snapshot that stays cannot be seen by it, nor passed
+ * over.
+ */
 void
 points_close_accounts(int64 program, int64 member)
 {
@@ -376,10 +380,23 @@ points_close_accounts(int64 program, int64 member)
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
+	static CorePlan open = {
+		.sql = "SELECT FROM community.account_fold WHERE program_id = $1"
+		" AND member_id = $2 AND NOT closed",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
 	Datum		values[2];
 
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(member);
 	core_run(&lock, values, NULL, false);
 	core_run(&close, values, NULL, false);
+	if (!IsolationUsesXactSnapshot())
+		return;
+	core_run_latest(&open, values);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
 }
