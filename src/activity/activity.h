@@ -28,7 +28,8 @@ typedef enum ActivityOutcome
 {
 	ACTIVITY_INSERTED,
 	ACTIVITY_NOT_INSERTED,		/* key known, or member or target not */
-	ACTIVITY_MEMBER_REFUSED		/* inserted, but the member may not act */
+	ACTIVITY_MEMBER_REFUSED,	/* inserted, but the member may not act */
+	ACTIVITY_LEFT_TO_SQL		/* not tried: a table is not as installed */
 } ActivityOutcome;
 
 /* One event to be recorded; texts are palloc'd or borrowed Datums. */
@@ -72,9 +73,11 @@ extern int64 activity_enroll(int64 program, bool has_member, int64 member,
 /* money.c */
 extern Datum community_minor_units(PG_FUNCTION_ARGS);
 
+/* weight.c */
+extern bool activity_weigh(const ActivityEvent *event, double *engagement);
+
 /* event_insert.c */
 extern Datum activity_empty_object(void);
-extern bool activity_can_record_directly(const ActivityEvent *event);
 extern ActivityOutcome activity_record_directly(const ActivityEvent *event,
 												ActivityReceipt *receipt);
 
@@ -83,9 +86,10 @@ extern bool activity_is_ledger(Datum source);
 extern void activity_check_time(TimestampTz occurred_at);
 extern void activity_check_amount(int64 amount);
 extern bool activity_record_event(const ActivityEvent *event,
-								  ActivityReceipt *receipt);
+								  ActivityReceipt *receipt,
+								  CoreScope *scope);
 extern void activity_record(const ActivityEvent *event,
-							ActivityReceipt *receipt);
+							ActivityReceipt *receipt, CoreScope *scope);
 extern Datum activity_receipt_datum(FunctionCallInfo fcinfo,
 									const ActivityReceipt *receipt);
 

@@ -9,10 +9,10 @@
 #define COMMUNITY_ATTACHMENT_H
 
 #include "access/tupdesc.h"
+#include "commands/trigger.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
-#include "utils/reltrigger.h"
 #include "utils/tuplestore.h"
 
 #include "core/core.h"
@@ -32,6 +32,8 @@ typedef enum RowQuery
 } RowQuery;
 
 #define ROW_QUERIES		ROWS_TRUNCATED
+
+typedef struct SingleRow SingleRow;
 
 /* A row of community.attachment, all of it in one memory context. */
 typedef struct Attachment
@@ -56,6 +58,7 @@ typedef struct Attachment
 	int			amount_scale;
 	char	   *time_zone;
 	CorePlan	row_query[ROW_QUERIES];
+	SingleRow  *single_row;		/* made by single_row.c */
 } Attachment;
 
 /* Rows of an attached table as events that ought to be. */
@@ -118,18 +121,27 @@ extern ActivityRows *activity_begin_set(TupleDesc *desc,
 										const ActivityColumn *columns,
 										int count);
 extern ActivityRows *activity_begin_rows(void);
+extern TupleDesc activity_row_descriptor(void);
 extern DestReceiver *activity_rows_receiver(ActivityRows *rows);
 extern void activity_register_rows(const char *name, ActivityRows *rows);
 extern void activity_end_rows(ActivityRows *rows);
 
 /* rows.c */
+extern bool activity_record_row(const Attachment *attachment,
+								TupleTableSlot *slot, CoreScope *scope);
 extern void activity_apply_rows(Attachment *attachment, ActivityRows *rows,
 								bool fresh);
+
+/* single_row.c */
+extern bool activity_record_single_row(Attachment *attachment,
+									   TriggerData *data);
 
 /* attach.c */
 extern void activity_check_table_exists(Oid relation);
 
 /* trigger.c */
+extern CorePlan *activity_kept_row_query(Attachment *attachment,
+										 RowQuery which, Relation relation);
 extern bool activity_is_attached_to(const Attachment *attachment,
 									Relation relation);
 

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
@@ -51,27 +52,6 @@ static CoreTable event_table = {
 	EVENT_REVISION + 1}
 };
 
-/* columns of activity_type */
-enum
-{
-	TYPE_PROGRAM, TYPE_TYPE, TYPE_WEIGHT, TYPE_WEIGHT_PER_UNIT, TYPE_REVENUE,
-	TYPE_COLUMNS
-};
-
-static const char *const type_columns[TYPE_COLUMNS] = {
-	"program_id", "type", "weight", "weight_per_unit", "revenue"
-};
-
-static CoreTable type_table = {
-	.name = "activity_type",
-	.index = "activity_type_pkey",
-	.use = CORE_TABLE_READ,
-	.ncolumns = TYPE_COLUMNS,
-	.columns = type_columns,
-	.nkeys = 2,
-	.keys = {TYPE_PROGRAM + 1, TYPE_TYPE + 1}
-};
-
 /* columns of member */
 enum
 {
@@ -106,31 +86,14 @@ static CoreTable member_by_external_id = {
 };
 
 /* Are all tables that recording this event touches as installed? */
-bool
-activity_can_record_directly(const ActivityEvent *event)
+static bool
+tables_are_usable(const ActivityEvent *event)
 {
 	return core_table_is_usable(&event_table) &&
-		core_table_is_usable(&type_table) &&
 		(!event->has_target || core_table_is_usable(&member_table)) &&
 		(!event->by_external_id ||
 		 core_table_is_usable(&member_by_external_id)) &&
 		score_engagement_is_usable();
-}
-
-/* Engagement that an event of that type and amount brings. */
-static double
-weigh(const ActivityEvent *event)
-{
-	Datum		keys[2];
-	Datum		values[TYPE_COLUMNS];
-	bool		nulls[TYPE_COLUMNS];
-
-	keys[0] = Int64GetDatum(event->program);
-	keys[1] = event->type;
-	if (!core_table_fetch(&type_table, keys, values, nulls))
-		return 1;
-	return DatumGetFloat8(values[TYPE_WEIGHT]) +
-		DatumGetFloat8(values[TYPE_WEIGHT_PER_UNIT]) * (double) event->amount;
 }
 
 /* The member with the external id of the event; false when there is none. */
@@ -143,7 +106,8 @@ find_by_external_id(const ActivityEvent *event, int64 *member)
 
 	keys[0] = Int64GetDatum(event->program);
 	keys[1] = event->external_id;
-	if (!core_table_fetch(&member_by_external_id, keys, values, nulls))
+	if (!core_table_fetch(&member_by_external_id, GetTransactionSnapshot(),
+						  keys, values, nulls))
 		return false;
 	*member = DatumGetInt64(values[MEMBER_MEMBER]);
 	return true;
@@ -160,7 +124,8 @@ target_exists(const ActivityEvent *event)
 		return true;
 	keys[0] = Int64GetDatum(event->program);
 	keys[1] = Int64GetDatum(event->target);
-	return core_table_fetch(&member_table, keys, values, nulls);
+	return core_table_fetch(&member_table, GetTransactionSnapshot(), keys,
+							values, nulls);
 }
 
 /* The payload of an event without one, made once a session. */
@@ -183,12 +148,11 @@ activity_empty_object(void)
 /* Insert the event of a member that is known; false when its key is. */
 static bool
 insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
-			 double *engagement)
+			 double engagement)
 {
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
 
-	*engagement = weigh(event);
 	receipt->event_id = core_next_id();
 	receipt->recorded_at = GetCurrentTimestamp();
 
@@ -198,7 +162,7 @@ insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	values[EVENT_AMOUNT] = Int64GetDatum(event->amount);
 	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(event->occurred_at);
 	values[EVENT_RECORDED_AT] = TimestampTzGetDatum(receipt->recorded_at);
-	values[EVENT_ENGAGEMENT] = Float8GetDatum(*engagement);
+	values[EVENT_ENGAGEMENT] = Float8GetDatum(engagement);
 	values[EVENT_TARGET] = Int64GetDatum(event->target);
 	nulls[EVENT_TARGET] = !event->has_target;
 	nulls[EVENT_CORRECTS] = true;
@@ -218,7 +182,7 @@ insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
 
 /*
  * Record the event: look for the member, claim the key, then lock the member
- * and add its engagement.
+ * and add its engagement.  Inside core_become_owner(), which is enough.
  */
 ActivityOutcome
 activity_record_directly(const ActivityEvent *event, ActivityReceipt *receipt)
@@ -227,23 +191,19 @@ activity_record_directly(const ActivityEvent *event, ActivityReceipt *receipt)
 	double		engagement;
 	bool		found;
 
+	if (!tables_are_usable(event) || !activity_weigh(event, &engagement))
+		return ACTIVITY_LEFT_TO_SQL;
 	receipt->member = event->member;
 	if ((event->by_external_id &&
 		 !find_by_external_id(event, &receipt->member)) ||
 		!target_exists(event))
 		return ACTIVITY_NOT_INSERTED;
 	update = score_find_engagement(event->program, receipt->member, &found);
-	if (!found || !insert_event(event, receipt, &engagement))
+	if (!found || !insert_event(event, receipt, engagement))
 	{
 		core_table_end_update(update);
 		return ACTIVITY_NOT_INSERTED;
 	}
-	if (engagement != 0)
-		return score_add_to_found(update, engagement, event->occurred_at,
-								  false) ?
-			ACTIVITY_INSERTED : ACTIVITY_MEMBER_REFUSED;
-	core_table_end_update(update);
-	return score_add_engagement(event->program, receipt->member, 0,
-								event->occurred_at, false) ?
+	return score_add_to_found(update, engagement, event->occurred_at, false) ?
 		ACTIVITY_INSERTED : ACTIVITY_MEMBER_REFUSED;
 }

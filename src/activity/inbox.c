@@ -232,7 +232,7 @@ record_row(int64 program, TupleTableSlot *slot)
 	if (!isnull)
 		event.payload = value;
 	event.source = required(slot, INBOX_SOURCE, "source");
-	activity_record(&event, &receipt);
+	activity_record(&event, &receipt, NULL);
 }
 
 static void

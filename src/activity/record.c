@@ -168,10 +168,15 @@ record_by_sql(const ActivityEvent *event, ActivityReceipt *receipt)
 
 /* Give what the rules give for an event that was just inserted. */
 static void
-award_points(const ActivityEvent *event, ActivityReceipt *receipt)
+award_points(const ActivityEvent *event, ActivityReceipt *receipt,
+			 CoreScope *scope)
 {
 	PointsEvent award = {0};
 	StringInfoData earned;
+
+	if (points_has_no_rules(event->program))
+		return;
+	core_connect(scope);
 
 	award.program = event->program;
 	award.event_id = receipt->event_id;
@@ -190,15 +195,19 @@ award_points(const ActivityEvent *event, ActivityReceipt *receipt)
 /*
  * Record an event and its engagement.  False when nothing was inserted,
  * because the key is known or because the member or target is not; the caller
- * knows which question to ask next.  Inside core_enter().
+ * knows which question to ask next.  Inside core_become_owner(), connected
+ * only when SQL is needed.
  */
 bool
-activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
+activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
+					  CoreScope *scope)
 {
-	ActivityOutcome outcome = activity_can_record_directly(event) ?
-	activity_record_directly(event, receipt) :
-	record_by_sql(event, receipt);
+	ActivityOutcome outcome = activity_record_directly(event, receipt);
 
+	if (outcome != ACTIVITY_INSERTED)
+		core_connect(scope);
+	if (outcome == ACTIVITY_LEFT_TO_SQL)
+		outcome = record_by_sql(event, receipt);
 	if (outcome == ACTIVITY_NOT_INSERTED)
 		return false;
 	if (outcome == ACTIVITY_MEMBER_REFUSED)
@@ -206,7 +215,7 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt)
 	receipt->replay = false;
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
-	award_points(event, receipt);
+	award_points(event, receipt, scope);
 	return true;
 }
 
@@ -368,10 +377,11 @@ activity_receipt_datum(FunctionCallInfo fcinfo,
 
 /*
  * Record an event, or find that it is recorded: all that record() promises.
- * Inside core_enter().
+ * Inside core_become_owner().
  */
 void
-activity_record(const ActivityEvent *event, ActivityReceipt *receipt)
+activity_record(const ActivityEvent *event, ActivityReceipt *receipt,
+				CoreScope *scope)
 {
 	(void) core_name_argument(DatumGetTextPP(event->type), "event type");
 	(void) core_name_argument(DatumGetTextPP(event->key), "idempotency key");
@@ -383,7 +393,7 @@ activity_record(const ActivityEvent *event, ActivityReceipt *receipt)
 						POINTS_SOURCE)));
 	activity_check_amount(event->amount);
 	activity_check_time(event->occurred_at);
-	if (!activity_record_event(event, receipt) &&
+	if (!activity_record_event(event, receipt, scope) &&
 		!find_replay(event, receipt))
 		refuse_event(event);
 }
@@ -425,8 +435,8 @@ community_record(PG_FUNCTION_ARGS)
 	event.source = PointerGetDatum(PG_GETARG_TEXT_PP(7));
 	event.program = PG_GETARG_INT64(8);
 
-	core_enter(&scope);
-	activity_record(&event, &receipt);
+	core_become_owner(&scope);
+	activity_record(&event, &receipt, &scope);
 	if (receipt.points != NULL)
 		receipt.points = MemoryContextStrdup(caller, receipt.points);
 	core_leave(&scope);

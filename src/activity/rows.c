@@ -589,17 +589,18 @@ row_value(TupleTableSlot *slot, int column, bool *isnull)
 	return slot_getattr(slot, column, isnull);
 }
 
-/* Read the only row of the set as an event. */
+/* Read a row as an event. */
 static void
-read_single_row(const Work *work, TupleTableSlot *slot, ActivityEvent *event)
+read_row(const Attachment *attachment, TupleTableSlot *slot,
+		 ActivityEvent *event)
 {
-	const Attachment *attachment = work->attachment;
+	Datum		scale = Int32GetDatum(attachment->amount_scale);
 	Datum		value;
 	bool		isnull;
 
 	event->program = attachment->program;
-	event->type = work->values[1];
-	event->source = work->values[2];
+	event->type = attachment->type_datum;
+	event->source = attachment->source_datum;
 	event->key = row_value(slot, ROW_KEY, &isnull);
 	(void) core_name_argument(DatumGetTextPP(event->key), "idempotency key");
 	event->by_external_id = attachment->member_external;
@@ -611,7 +612,7 @@ read_single_row(const Work *work, TupleTableSlot *slot, ActivityEvent *event)
 	}
 	else
 		event->member = DatumGetInt64(row_value(slot, ROW_MEMBER, &isnull));
-	event->is_new = work->fresh;
+	event->is_new = true;
 	value = row_value(slot, attachment->amount_decimal ? ROW_AMOUNT_DECIMAL :
 					  ROW_AMOUNT, &isnull);
 	if (isnull)
@@ -619,40 +620,49 @@ read_single_row(const Work *work, TupleTableSlot *slot, ActivityEvent *event)
 	else if (attachment->amount_decimal)
 		event->amount =
 			DatumGetInt64(DirectFunctionCall2(community_minor_units, value,
-											  work->values[4]));
+											  scale));
 	else
 		event->amount = DatumGetInt64(value);
 	activity_check_amount(event->amount);
 	value = row_value(slot, ROW_OCCURRED_AT, &isnull);
 	event->occurred_at_given = !isnull;
-	event->occurred_at = DatumGetTimestampTz(isnull ? work->values[3] : value);
+	event->occurred_at = isnull ? GetCurrentTransactionStartTimestamp() :
+		DatumGetTimestampTz(value);
 	if (!isnull)
 		activity_check_time(event->occurred_at);
 }
 
 /*
- * Record a single new row the short way.  False when that did not work and
- * the set way must find out why.
+ * Record a row that was just inserted and counts, without a target, the short
+ * way; the slot has the columns of ActivityRows.  False when that did not
+ * work and the set way must find out why.  Unlike the rest this needs no more
+ * than core_become_owner().
  */
+bool
+activity_record_row(const Attachment *attachment, TupleTableSlot *slot,
+					CoreScope *scope)
+{
+	ActivityEvent event = {0};
+	ActivityReceipt receipt;
+
+	read_row(attachment, slot, &event);
+	return activity_record_event(&event, &receipt, scope);
+}
+
+/* The same for the only row of a set. */
 static bool
 record_single_row(const Work *work)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(work->rows->desc,
 													&TTSOpsMinimalTuple);
-	ActivityEvent event = {0};
-	ActivityReceipt receipt;
 	bool		recorded;
 	bool		isnull;
 
 	if (!tuplestore_gettupleslot(work->rows->store, true, true, slot))
 		elog(ERROR, "row has gone");
 	/* a backfill also meets rows that do not count */
-	recorded = DatumGetBool(row_value(slot, ROW_LIVE, &isnull));
-	if (recorded)
-	{
-		read_single_row(work, slot, &event);
-		recorded = activity_record_event(&event, &receipt);
-	}
+	recorded = DatumGetBool(row_value(slot, ROW_LIVE, &isnull)) &&
+		activity_record_row(work->attachment, slot, NULL);
 	ExecDropSingleTupleTableSlot(slot);
 	return recorded;
 }

@@ -63,19 +63,9 @@
 #if PG_VERSION_NUM >= 160000
 #define CoreUpdateIndexes TU_UpdateIndexes
 #define core_updates_indexes(indexes) ((indexes) != TU_None)
-#define core_only_summarizing(indexes) ((indexes) == TU_Summarizing)
-#define core_insert_index_tuples(result, slot, estate, update, conflict, \
-								 arbiters, summarizing) \
-	ExecInsertIndexTuples(result, slot, estate, update, (conflict) != NULL, \
-						  conflict, arbiters, summarizing)
 #else
 #define CoreUpdateIndexes bool
 #define core_updates_indexes(indexes) (indexes)
-#define core_only_summarizing(indexes) false
-#define core_insert_index_tuples(result, slot, estate, update, conflict, \
-								 arbiters, summarizing) \
-	ExecInsertIndexTuples(result, slot, estate, update, (conflict) != NULL, \
-						  conflict, arbiters)
 #endif
 
 /* 18 excludes a tuple from the check, and counts index searches */

@@ -9,6 +9,7 @@
 #define COMMUNITY_CORE_H
 
 #include "executor/spi.h"
+#include "utils/plancache.h"
 
 #include "core/compat.h"
 
@@ -43,6 +44,7 @@ typedef struct CorePlan
 	Oid			argtypes[CORE_MAX_ARGS];
 	const char *own_type;		/* what InvalidOid in argtypes stands for */
 	SPIPlanPtr	plan;
+	uint64		generation;		/* another one for each plan that is kept */
 } CorePlan;
 
 /*
@@ -65,6 +67,7 @@ typedef struct CoreScope
 	Oid			user_id;
 	int			security_context;
 	int			guc_level;
+	bool		connected;
 } CoreScope;
 
 /* settings.c */
@@ -74,6 +77,8 @@ extern void core_define_settings(void);
 
 /* owner.c */
 extern bool core_is_installed(void);
+extern void core_become_owner(CoreScope *scope);
+extern void core_connect(CoreScope *scope);
 extern void core_enter(CoreScope *scope);
 extern void core_leave(CoreScope *scope);
 extern int	core_pin_search_path(void);
@@ -84,6 +89,7 @@ extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
 					 bool read_only);
 extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
+extern CachedPlan *core_get_plan(CorePlan *plan);
 extern void core_run_latest(CorePlan *plan, Datum *values);
 extern Portal core_open_cursor(CorePlan *plan, Datum *values, bool keep);
 extern void core_forget(CorePlan *plan);

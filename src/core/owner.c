@@ -21,6 +21,7 @@
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -30,6 +31,10 @@
 
 /* the "installation" table whose version this session has checked */
 static Oid	checked_installation = InvalidOid;
+
+/* that table and its owner, until something happens to it */
+static Oid	known_installation = InvalidOid;
+static Oid	known_owner = InvalidOid;
 
 static Oid
 find_installation(void)
@@ -140,34 +145,89 @@ core_pin_evaluation(const char *time_zone)
 		pin("TimeZone", time_zone);
 }
 
+static void
+forget_owner(Datum arg, Oid relation)
+{
+	if (relation == InvalidOid || relation == known_installation)
+		known_installation = InvalidOid;
+}
+
+/* The table and its owner, looked up once until something happens to it. */
+static Oid
+find_owner(Oid *owner)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(forget_owner, (Datum) 0);
+		registered = true;
+	}
+	if (!OidIsValid(known_installation))
+	{
+		Oid			found = find_installation();
+
+		if (!OidIsValid(found))
+			ereport(ERROR,
+					(errcode(COMMUNITY_ERRCODE_NOT_INSTALLED),
+					 errmsg("the tables of community are not installed in this database"),
+					 errhint("Call community.create_program(name), or community.install_tables(owner) for another owner.")));
+		known_owner = owner_of(found);
+		known_installation = found;
+	}
+	*owner = known_owner;
+	return known_installation;
+}
+
+/*
+ * Become the owner, and no more: enough for work that looks no name up and
+ * runs no SQL.  core_connect() does the rest when it turns out to be needed.
+ */
+void
+core_become_owner(CoreScope *scope)
+{
+	Oid			owner;
+	Oid			installation = find_owner(&owner);
+
+	GetUserIdAndSecContext(&scope->user_id, &scope->security_context);
+	SetUserIdAndSecContext(owner, scope->security_context |
+						   SECURITY_LOCAL_USERID_CHANGE);
+	scope->guc_level = 0;
+	scope->connected = false;
+	if (installation != checked_installation)
+	{
+		core_connect(scope);
+		check_tables_version(installation);
+	}
+}
+
+/* Make ready for SQL, unless that is done; NULL says that it is. */
+void
+core_connect(CoreScope *scope)
+{
+	if (scope == NULL || scope->connected)
+		return;
+	/* ending a level costs a look at every setting there is */
+	if (!is_pinned())
+		scope->guc_level = core_pin_search_path();
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	scope->connected = true;
+}
+
 /* See the head of the file. */
 void
 core_enter(CoreScope *scope)
 {
-	Oid			installation = find_installation();
-
-	if (!OidIsValid(installation))
-		ereport(ERROR,
-				(errcode(COMMUNITY_ERRCODE_NOT_INSTALLED),
-				 errmsg("the tables of community are not installed in this database"),
-				 errhint("Call community.create_program(name), or community.install_tables(owner) for another owner.")));
-
-	GetUserIdAndSecContext(&scope->user_id, &scope->security_context);
-	SetUserIdAndSecContext(owner_of(installation),
-						   scope->security_context |
-						   SECURITY_LOCAL_USERID_CHANGE);
-	/* ending a level costs a look at every setting there is */
-	scope->guc_level = is_pinned() ? 0 : core_pin_search_path();
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (installation != checked_installation)
-		check_tables_version(installation);
+	core_become_owner(scope);
+	core_connect(scope);
 }
 
 void
 core_leave(CoreScope *scope)
 {
-	SPI_finish();
+	if (scope->connected)
+		SPI_finish();
 	if (scope->guc_level > 0)
 		AtEOXact_GUC(true, scope->guc_level);
 	SetUserIdAndSecContext(scope->user_id, scope->security_context);

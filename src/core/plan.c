@@ -57,6 +57,7 @@ prepare(CorePlan *plan, bool keep)
 	if (keep && SPI_keepplan(prepared) != 0)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", plan->sql);
 	plan->plan = prepared;
+	plan->generation++;
 }
 
 /* Give a kept plan back, as when its text is about to go away. */
@@ -87,6 +88,26 @@ core_run(CorePlan *plan, Datum *values, const char *nulls, bool read_only)
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed for \"%s\": %s", plan->sql,
 			 SPI_result_code_string(result));
+	return result;
+}
+
+/*
+ * The kept plan of a single query, for a look at what the planner made of it.
+ * SPI must be connected, and knows the transition tables that it reads.  To be
+ * given back with ReleaseCachedPlan().
+ */
+CachedPlan *
+core_get_plan(CorePlan *plan)
+{
+	CachedPlan *result;
+
+	if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
+		core_forget(plan);
+	if (plan->plan == NULL)
+		prepare(plan, true);
+	result = SPI_plan_get_cached_plan(plan->plan);
+	if (result == NULL)
+		elog(ERROR, "no single plan for \"%s\"", plan->sql);
 	return result;
 }
 

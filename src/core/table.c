@@ -11,7 +11,11 @@
  * It touches a table only while that looks exactly as install_tables() made
  * it.  A column, trigger, rule, check, policy or partitioning that an owner
  * has added makes the table unusable here, and callers fall back to SQL,
- * which honours all of that.
+ * which honours all of that.  So does an index that is no plain btree: one
+ * over expressions or with a condition would run functions of its maker.
+ *
+ * As nothing of anybody else's runs, no search path needs to be pinned, and
+ * SPI need not be connected.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +30,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -35,6 +40,7 @@
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -119,6 +125,58 @@ looks_as_installed(const CoreTable *table, Relation relation, Relation index)
 		has_expected_keys(table, index);
 }
 
+/* Can its entries be made from the columns of a row alone? */
+static bool
+is_plain(Relation index, const IndexInfo *info)
+{
+	return index->rd_rel->relam == BTREE_AM_OID &&
+		index->rd_index->indimmediate && info->ii_Expressions == NIL &&
+		info->ii_Predicate == NIL && info->ii_ExclusionOps == NULL;
+}
+
+static bool
+has_key(const IndexInfo *info, int column)
+{
+	int			i;
+
+	for (i = 0; i < info->ii_NumIndexAttrs; i++)
+		if (info->ii_IndexAttrNumbers[i] == column)
+			return true;
+	return false;
+}
+
+/* Note the indexes that writing has to serve; false when it cannot. */
+static bool
+keep_indexes(CoreTable *table, Relation relation)
+{
+	List	   *ids = RelationGetIndexList(relation);
+	MemoryContext old = MemoryContextSwitchTo(table->context);
+	bool		plain = true;
+	ListCell   *cell;
+
+	table->nindexes = 0;
+	table->index_ids = palloc_array(Oid, list_length(ids));
+	table->index_infos = palloc_array(IndexInfo *, list_length(ids));
+	table->index_unchanged = palloc_array(bool, list_length(ids));
+	foreach(cell, ids)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+		int			n = table->nindexes++;
+
+		plain = plain && is_plain(index, info);
+		if (plain && lfirst_oid(cell) == table->index_id)
+			BuildSpeculativeIndexInfo(index, info);
+		table->index_ids[n] = lfirst_oid(cell);
+		table->index_infos[n] = info;
+		table->index_unchanged[n] = !has_key(info, table->changes);
+		index_close(index, AccessShareLock);
+	}
+	MemoryContextSwitchTo(old);
+	list_free(ids);
+	return plain;
+}
+
 static void
 examine(CoreTable *table)
 {
@@ -128,6 +186,11 @@ examine(CoreTable *table)
 
 	table->usable = false;
 	table->table_id = table->index_id = InvalidOid;
+	if (table->context == NULL)
+		table->context = AllocSetContextCreate(CacheMemoryContext,
+											   "community table",
+											   ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(table->context);
 	if (!OidIsValid(schema))
 		return;
 	table->table_id = get_relname_relid(table->name, schema);
@@ -141,12 +204,16 @@ examine(CoreTable *table)
 	index = relation_open(table->index_id, AccessShareLock);
 	table->usable = index->rd_rel->relkind == RELKIND_INDEX &&
 		index->rd_index->indrelid == table->table_id &&
-		looks_as_installed(table, relation, index);
+		looks_as_installed(table, relation, index) &&
+		(table->use == CORE_TABLE_READ || keep_indexes(table, relation));
 	relation_close(index, AccessShareLock);
 	table_close(relation, AccessShareLock);
 }
 
-/* May the functions below be called?  To be asked before each use. */
+/*
+ * May the functions below be called?  To be asked before each use.  The table
+ * is locked, so that what was found stays true until the transaction ends.
+ */
 bool
 core_table_is_usable(CoreTable *table)
 {
@@ -163,9 +230,17 @@ core_table_is_usable(CoreTable *table)
 		known_tables = table;
 		table->known = true;
 	}
-	if (!table->valid)
-		examine(table);
-	return table->valid && table->usable;
+	do
+	{
+		if (!table->valid)
+			examine(table);
+		if (!table->usable)
+			return false;
+		/* tells us of changes, and keeps further ones out */
+		LockRelationOid(table->table_id, table->use == CORE_TABLE_READ ?
+						AccessShareLock : RowExclusiveLock);
+	} while (!table->valid);
+	return true;
 }
 
 /* ----- finding a row ----- */
@@ -195,19 +270,22 @@ begin_probe(const CoreTable *table, Relation relation, Relation index,
 }
 
 /*
- * Find the row with these keys.  Values that are passed by reference are
- * copied.  False when there is none.
+ * Find the row with these keys that the snapshot sees.  Values that are
+ * passed by reference are copied.  False when there is none.
  */
 bool
-core_table_fetch(CoreTable *table, Datum *keys, Datum *values, bool *nulls)
+core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
+				 Datum *values, bool *nulls)
 {
-	Relation	relation = table_open(table->table_id, AccessShareLock);
+	Relation	relation = table_open(table->table_id, NoLock);
 	Relation	index = index_open(table->index_id, AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	TupleTableSlot *slot = table_slot_create(relation, NULL);
-	IndexScanDesc scan = begin_probe(table, relation, index, snapshot, keys);
-	bool		found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	IndexScanDesc scan;
+	bool		found;
 
+	snapshot = RegisterSnapshot(snapshot);
+	scan = begin_probe(table, relation, index, snapshot, keys);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
 	if (found)
 	{
 		TupleDesc	desc = RelationGetDescr(relation);
@@ -234,52 +312,81 @@ core_table_fetch(CoreTable *table, Datum *keys, Datum *values, bool *nulls)
 
 /* ----- writing ----- */
 
-/* A table opened for writing, with what the executor's helpers want. */
+/* A table opened for writing, with its indexes. */
 typedef struct Target
 {
+	const CoreTable *table;
 	Relation	relation;
-	EState	   *estate;
-	ResultRelInfo *result;
-	MemoryContext caller;
+	Relation   *indexes;
+	MemoryContext scratch;		/* for the work on one row */
 } Target;
 
 static void
 open_target(Target *target, const CoreTable *table)
 {
+	int			i;
+
 	PreventCommandIfReadOnly(table->use == CORE_TABLE_INSERT ? "INSERT" :
 							 "UPDATE");
 	PreventCommandIfParallelMode("record()");
-	target->relation = table_open(table->table_id, RowExclusiveLock);
-	target->estate = CreateExecutorState();
-	target->caller = MemoryContextSwitchTo(target->estate->es_query_cxt);
-	target->result = makeNode(ResultRelInfo);
-	InitResultRelInfo(target->result, target->relation, 0, NULL, 0);
-	ExecOpenIndices(target->result, false);
+	target->table = table;
+	target->relation = table_open(table->table_id, NoLock);
+	target->indexes = palloc_array(Relation, table->nindexes);
+	for (i = 0; i < table->nindexes; i++)
+		target->indexes[i] = index_open(table->index_ids[i],
+										RowExclusiveLock);
+	target->scratch = AllocSetContextCreate(CurrentMemoryContext,
+											"community row",
+											ALLOCSET_DEFAULT_SIZES);
 }
 
-/* Prepare the index that decides on conflicts, and only that. */
-static void
-open_arbiter(Target *target, const CoreTable *table)
-{
-	ResultRelInfo *result = target->result;
-	int			i;
-
-	for (i = 0; i < result->ri_NumIndices; i++)
-		if (RelationGetRelid(result->ri_IndexRelationDescs[i]) ==
-			table->index_id)
-			BuildSpeculativeIndexInfo(result->ri_IndexRelationDescs[i],
-									  result->ri_IndexRelationInfo[i]);
-}
-
+/* Locks are kept until the transaction ends, which saves the next row some. */
 static void
 close_target(Target *target)
 {
-	ExecCloseIndices(target->result);
-	MemoryContextSwitchTo(target->caller);
-	FreeExecutorState(target->estate);
+	int			i;
+
+	for (i = 0; i < target->table->nindexes; i++)
+		index_close(target->indexes[i], NoLock);
+	pfree(target->indexes);
+	MemoryContextDelete(target->scratch);
 	table_close(target->relation, NoLock);
 	/* what was written must be seen by whatever comes next */
 	CommandCounterIncrement();
+}
+
+/*
+ * Make the entries of the row in "slot" in all indexes.  A row that is new
+ * must not have a key of the arbiter, the index that finds rows: false when
+ * it has.
+ */
+static bool
+insert_index_entries(const Target *target, TupleTableSlot *slot, bool is_new)
+{
+	const CoreTable *table = target->table;
+	int			i;
+
+	for (i = 0; i < table->nindexes; i++)
+	{
+		IndexInfo  *info = table->index_infos[i];
+		IndexUniqueCheck check = UNIQUE_CHECK_NO;
+		Datum		values[INDEX_MAX_KEYS];
+		bool		nulls[INDEX_MAX_KEYS];
+		bool		arbiter = is_new && table->index_ids[i] == table->index_id;
+
+		if (!info->ii_ReadyForInserts)
+			continue;
+		/* a new version keeps the key that its row has, and holds locked */
+		if (info->ii_Unique && (is_new || !table->index_unchanged[i]))
+			check = arbiter ? UNIQUE_CHECK_PARTIAL : UNIQUE_CHECK_YES;
+		FormIndexDatum(info, slot, NULL, values, nulls);
+		if (!index_insert(target->indexes[i], values, nulls, &slot->tts_tid,
+						  target->relation, check,
+						  !is_new && table->index_unchanged[i], info) &&
+			arbiter)
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -327,21 +434,42 @@ check_conflict_is_visible(Relation relation, ItemPointer tid)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/*
+ * Is the key free?  Waits for those who are inserting it, and gives the row
+ * that has it.  A copy of what the executor wants to see is enough for it.
+ */
+static bool
+key_is_free(const Target *target, TupleTableSlot *slot, ItemPointer tid)
+{
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+	List	   *arbiters = list_make1_oid(target->table->index_id);
+	bool		is_free;
+
+	result->ri_RelationDesc = target->relation;
+	result->ri_NumIndices = target->table->nindexes;
+	result->ri_IndexRelationDescs = target->indexes;
+	result->ri_IndexRelationInfo = target->table->index_infos;
+	is_free = core_check_index_constraints(result, slot, estate, tid,
+										   arbiters);
+	FreeExecutorState(estate);
+	return is_free;
+}
+
 /* One attempt; true when it inserted, false when somebody got in between. */
 static bool
-insert_speculatively(Target *target, TupleTableSlot *slot, List *arbiters)
+insert_speculatively(const Target *target, TupleTableSlot *slot)
 {
 	TransactionId xid = GetCurrentTransactionId();
 	uint32		token = SpeculativeInsertionLockAcquire(xid);
-	bool		conflict = false;
+	bool		inserted;
 
 	table_tuple_insert_speculative(target->relation, slot,
 								   GetCurrentCommandId(true), 0, NULL, token);
-	list_free(core_insert_index_tuples(target->result, slot, target->estate,
-									   false, &conflict, arbiters, false));
-	table_tuple_complete_speculative(target->relation, slot, token, !conflict);
+	inserted = insert_index_entries(target, slot, true);
+	table_tuple_complete_speculative(target->relation, slot, token, inserted);
 	SpeculativeInsertionLockRelease(xid);
-	return !conflict;
+	return inserted;
 }
 
 /*
@@ -353,15 +481,14 @@ insert_speculatively(Target *target, TupleTableSlot *slot, List *arbiters)
 bool
 core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 {
-	List	   *arbiters;
 	Target		target;
+	MemoryContext caller;
 	TupleTableSlot *slot;
 	bool		inserted = false;
 
 	open_target(&target, table);
-	open_arbiter(&target, table);
 	check_not_null(target.relation, nulls);
-	arbiters = list_make1_oid(table->index_id);
+	caller = MemoryContextSwitchTo(target.scratch);
 	slot = table_slot_create(target.relation, NULL);
 	memcpy(slot->tts_values, values, table->ncolumns * sizeof(Datum));
 	memcpy(slot->tts_isnull, nulls, table->ncolumns * sizeof(bool));
@@ -372,17 +499,16 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 		ItemPointerData tid;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!is_new &&
-			!core_check_index_constraints(target.result, slot, target.estate,
-										  &tid, arbiters))
+		if (!is_new && !key_is_free(&target, slot, &tid))
 		{
 			check_conflict_is_visible(target.relation, &tid);
 			break;
 		}
-		inserted = insert_speculatively(&target, slot, arbiters);
+		inserted = insert_speculatively(&target, slot);
 		is_new = false;
 	} while (!inserted);
 	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextSwitchTo(caller);
 	close_target(&target);
 	return inserted;
 }
@@ -396,11 +522,29 @@ refuse_stale_snapshot(void)
 				 errmsg("could not serialize access due to concurrent update")));
 }
 
-static void
-update_indexes(Target *target, TupleTableSlot *slot, bool only_summarizing)
+/*
+ * Lock the row in "slot", whose newest version is put there.  False when it
+ * is gone.
+ */
+static bool
+lock_latest(const Target *target, TupleTableSlot *slot, Snapshot snapshot)
 {
-	list_free(core_insert_index_tuples(target->result, slot, target->estate,
-									   true, NULL, NIL, only_summarizing));
+	ItemPointerData tid = slot->tts_tid;
+	TM_FailureData failure;
+	uint8		flags = IsolationUsesXactSnapshot() ? 0 :
+	TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	TM_Result	result;
+
+	result = table_tuple_lock(target->relation, &tid, snapshot, slot,
+							  GetCurrentCommandId(true),
+							  LockTupleNoKeyExclusive, LockWaitBlock, flags,
+							  &failure);
+	if (result == TM_Ok)
+		return true;
+	refuse_stale_snapshot();
+	if (result != TM_Deleted)
+		elog(ERROR, "unexpected result %d of table_tuple_lock", result);
+	return false;
 }
 
 /*
@@ -408,8 +552,9 @@ update_indexes(Target *target, TupleTableSlot *slot, bool only_summarizing)
  * meanwhile.  False when the row is gone or "change" does not want it.
  */
 static bool
-update_latest(Target *target, TupleTableSlot *slot, TupleTableSlot *changed,
-			  Snapshot snapshot, CoreChange change, void *arg)
+update_latest(const Target *target, TupleTableSlot *slot,
+			  TupleTableSlot *changed, Snapshot snapshot, CoreChange change,
+			  void *arg)
 {
 	int			natts = RelationGetDescr(target->relation)->natts;
 	CommandId	cid = GetCurrentCommandId(true);
@@ -437,8 +582,7 @@ update_latest(Target *target, TupleTableSlot *slot, TupleTableSlot *changed,
 		if (result == TM_Ok)
 		{
 			if (core_updates_indexes(indexes))
-				update_indexes(target, changed,
-							   core_only_summarizing(indexes));
+				(void) insert_index_entries(target, changed, false);
 			return true;
 		}
 		refuse_stale_snapshot();
@@ -446,13 +590,8 @@ update_latest(Target *target, TupleTableSlot *slot, TupleTableSlot *changed,
 			return false;
 		if (result != TM_Updated)
 			elog(ERROR, "unexpected result %d of table_tuple_update", result);
-		result = table_tuple_lock(target->relation, &tid, snapshot, slot, cid,
-								  LockTupleNoKeyExclusive, LockWaitBlock,
-								  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-		if (result == TM_Deleted)
+		if (!lock_latest(target, slot, snapshot))
 			return false;
-		if (result != TM_Ok)
-			elog(ERROR, "unexpected result %d of table_tuple_lock", result);
 	}
 }
 
@@ -470,39 +609,64 @@ struct CoreUpdate
 CoreUpdate *
 core_table_begin_update(CoreTable *table)
 {
-	CoreUpdate *update = palloc_object(CoreUpdate);
+	CoreUpdate *update = palloc0_object(CoreUpdate);
+	int			i;
 
 	update->table = table;
 	open_target(&update->target, table);
-	update->index = index_open(table->index_id, RowExclusiveLock);
+	for (i = 0; i < table->nindexes; i++)
+		if (table->index_ids[i] == table->index_id)
+			update->index = update->target.indexes[i];
 	update->snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	update->slot = table_slot_create(update->target.relation, NULL);
 	update->changed =
 		MakeSingleTupleTableSlot(RelationGetDescr(update->target.relation),
 								 &TTSOpsVirtual);
-	MemoryContextSwitchTo(update->target.caller);
 	return update;
 }
 
-/* Find a row, to be changed by core_table_change_row(); false if not there. */
+/*
+ * Find a row, to be changed by core_table_change_row(); false if not there.
+ *
+ * An index scan prunes each page that it comes to, and a page that is nearly
+ * full would be pruned for nearly each update, of one dead version.  So look
+ * at the first version without that; where it is dead, versions pile up, and
+ * the ordinary way prunes and marks what it finds dead.
+ */
 bool
 core_table_find_row(CoreUpdate *update, Datum *keys)
 {
-	Target	   *target = &update->target;
-	MemoryContext caller;
+	Relation	relation = update->target.relation;
+	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
 	IndexScanDesc scan;
-	bool		found;
+	ItemPointer first;
+	bool		found = false;
 
-	caller =
-		MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
-	scan = begin_probe(update->table, target->relation, update->index,
+	scan = begin_probe(update->table, relation, update->index,
 					   update->snapshot, keys);
-	found = index_getnext_slot(scan, ForwardScanDirection, update->slot);
+	first = index_getnext_tid(scan, ForwardScanDirection);
+	if (first != NULL)
+		found = table_tuple_fetch_row_version(relation, first,
+											  update->snapshot, update->slot);
+	if (first != NULL && !found)
+	{
+		index_rescan(scan, scan->keyData, update->table->nkeys, NULL, 0);
+		found = index_getnext_slot(scan, ForwardScanDirection, update->slot);
+	}
 	if (found)
 		ExecMaterializeSlot(update->slot);
 	index_endscan(scan);
 	MemoryContextSwitchTo(caller);
 	return found;
+}
+
+/* Done with a row, and with what was allocated for it. */
+static void
+leave_row(CoreUpdate *update)
+{
+	ExecClearTuple(update->changed);
+	ExecClearTuple(update->slot);
+	MemoryContextReset(update->target.scratch);
 }
 
 /*
@@ -512,19 +676,36 @@ core_table_find_row(CoreUpdate *update, Datum *keys)
 bool
 core_table_change_row(CoreUpdate *update, CoreChange change, void *arg)
 {
-	Target	   *target = &update->target;
-	MemoryContext caller;
+	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
 	bool		changed;
 
-	caller =
-		MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
-	changed = update_latest(target, update->slot, update->changed,
+	changed = update_latest(&update->target, update->slot, update->changed,
 							update->snapshot, change, arg);
-	ExecClearTuple(update->changed);
-	ExecClearTuple(update->slot);
+	leave_row(update);
 	MemoryContextSwitchTo(caller);
-	ResetPerTupleExprContext(target->estate);
 	return changed;
+}
+
+/*
+ * Lock the row that was found, in whatever version it is by now, and ask
+ * "wanted" about its values.  False when it is gone or not wanted.
+ */
+bool
+core_table_lock_row(CoreUpdate *update, CoreChange wanted, void *arg)
+{
+	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
+	TupleTableSlot *slot = update->slot;
+	bool		locked;
+
+	locked = lock_latest(&update->target, slot, update->snapshot);
+	if (locked)
+	{
+		slot_getallattrs(slot);
+		locked = wanted(slot->tts_values, slot->tts_isnull, arg);
+	}
+	leave_row(update);
+	MemoryContextSwitchTo(caller);
+	return locked;
 }
 
 void
@@ -533,8 +714,6 @@ core_table_end_update(CoreUpdate *update)
 	ExecDropSingleTupleTableSlot(update->changed);
 	ExecDropSingleTupleTableSlot(update->slot);
 	UnregisterSnapshot(update->snapshot);
-	index_close(update->index, NoLock);
-	update->target.caller = CurrentMemoryContext;
 	close_target(&update->target);
 	pfree(update);
 }

@@ -9,6 +9,7 @@
 #define COMMUNITY_TABLE_H
 
 #include "executor/tuptable.h"
+#include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
 #define CORE_MAX_KEYS		4
@@ -35,6 +36,7 @@ typedef struct CoreTable
 	const char *const *columns;
 	int			nkeys;
 	int			keys[CORE_MAX_KEYS];	/* attribute numbers */
+	int			changes;		/* the one column that updates change */
 
 	/* cached */
 	bool		known;
@@ -42,12 +44,17 @@ typedef struct CoreTable
 	bool		usable;
 	Oid			table_id;
 	Oid			index_id;
+	MemoryContext context;		/* of the indexes, where it is written */
+	int			nindexes;
+	Oid		   *index_ids;
+	IndexInfo **index_infos;
+	bool	   *index_unchanged;	/* does an update leave its key alone? */
 	struct CoreTable *next;
 } CoreTable;
 
 extern bool core_table_is_usable(CoreTable *table);
-extern bool core_table_fetch(CoreTable *table, Datum *keys, Datum *values,
-							 bool *nulls);
+extern bool core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
+							 Datum *values, bool *nulls);
 extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls,
 							  bool is_new);
 
@@ -63,6 +70,8 @@ extern CoreUpdate *core_table_begin_update(CoreTable *table);
 extern bool core_table_find_row(CoreUpdate *update, Datum *keys);
 extern bool core_table_change_row(CoreUpdate *update, CoreChange change,
 								  void *arg);
+extern bool core_table_lock_row(CoreUpdate *update, CoreChange wanted,
+								void *arg);
 extern void core_table_end_update(CoreUpdate *update);
 
 /* Many rows whose keys are all new. */

@@ -184,6 +184,29 @@ read_caps(int64 program, PointsRules *rules)
 		read_cap(i, &rules->caps[i]);
 }
 
+/* Are those of the program kept, and still right? */
+static bool
+are_kept(int64 program, uint64 *rules, uint64 *caps)
+{
+	static CoreWatch rule_watch = {.name = "accrual_rule"};
+	static CoreWatch cap_watch = {.name = "cap"};
+
+	*rules = core_watch(&rule_watch);
+	*caps = core_watch(&cap_watch);
+	return kept != NULL && kept->program == program && *rules != 0 &&
+		*rules == kept_rules && *caps != 0 && *caps == kept_caps;
+}
+
+/* Is it known, without any SQL, that the program has no rules? */
+bool
+points_has_no_rules(int64 program)
+{
+	uint64		rules;
+	uint64		caps;
+
+	return are_kept(program, &rules, &caps) && kept->nrules == 0;
+}
+
 /*
  * The rules and caps of a program.  One program is kept: sessions that serve
  * several in turn read again.  Inside core_enter().
@@ -191,14 +214,11 @@ read_caps(int64 program, PointsRules *rules)
 const PointsRules *
 points_rules(int64 program)
 {
-	static CoreWatch rule_watch = {.name = "accrual_rule"};
-	static CoreWatch cap_watch = {.name = "cap"};
-	uint64		rules = core_watch(&rule_watch);
-	uint64		caps = core_watch(&cap_watch);
+	uint64		rules;
+	uint64		caps;
 	PointsRules *fresh;
 
-	if (kept != NULL && kept->program == program && rules != 0 &&
-		rules == kept_rules && caps != 0 && caps == kept_caps)
+	if (are_kept(program, &rules, &caps))
 		return kept;
 	kept = NULL;
 	/* whoever works with what was kept may do so until the end */
@@ -214,24 +234,4 @@ points_rules(int64 program)
 	kept_caps = caps;
 	kept = fresh;
 	return kept;
-}
-
-/* Could events of that type earn anything? */
-bool
-points_rule_has_type(const PointsRules *rules, Datum type)
-{
-	text	   *name = DatumGetTextPP(type);
-	int			length = VARSIZE_ANY_EXHDR(name);
-	int			i;
-
-	for (i = 0; i < rules->nrules; i++)
-	{
-		text	   *wanted = rules->rules[i].type;
-
-		if (wanted == NULL || (VARSIZE_ANY_EXHDR(wanted) == length &&
-							   memcmp(VARDATA_ANY(wanted), VARDATA_ANY(name),
-									  length) == 0))
-			return true;
-	}
-	return false;
 }

@@ -111,7 +111,7 @@ typedef struct PointsCapBook PointsCapBook;
 
 /* rules.c */
 extern const PointsRules *points_rules(int64 program);
-extern bool points_rule_has_type(const PointsRules *rules, Datum type);
+extern bool points_has_no_rules(int64 program);
 
 /* grant.c */
 extern PointsGrant *points_grants(const PointsRules *rules,

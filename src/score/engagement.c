@@ -81,7 +81,8 @@ static CoreTable engagement_table = {
 	.ncolumns = ENGAGEMENT_COLUMNS,
 	.columns = engagement_columns,
 	.nkeys = 2,
-	.keys = {ENGAGEMENT_PROGRAM + 1, ENGAGEMENT_MEMBER + 1}
+	.keys = {ENGAGEMENT_PROGRAM + 1, ENGAGEMENT_MEMBER + 1},
+	.changes = ENGAGEMENT_SCORE + 1
 };
 
 /* What is added to a row: terms in the order of their events. */
@@ -153,9 +154,13 @@ score_add_to_found(CoreUpdate *update, double value, TimestampTz at,
 				   bool even_closed)
 {
 	Term		term = {value, at};
-	Addition	addition = {&term, 1, even_closed};
-	bool		added = core_table_change_row(update, add_to_row, &addition);
+	Addition	addition = {&term, value != 0 ? 1 : 0, even_closed};
+	bool		added;
 
+	/* an event that brings nothing need not write a row */
+	added = value != 0 ?
+		core_table_change_row(update, add_to_row, &addition) :
+		core_table_lock_row(update, add_to_row, &addition);
 	core_table_end_update(update);
 	return added;
 }
@@ -189,7 +194,7 @@ score_add_engagement(int64 program, int64 member, double value,
 	values[2] = BoolGetDatum(even_closed);
 	values[3] = Float8GetDatum(value);
 	values[4] = TimestampTzGetDatum(at);
-	if (value != 0 && core_table_is_usable(&engagement_table))
+	if (core_table_is_usable(&engagement_table))
 	{
 		bool		found;
 		CoreUpdate *update = score_find_engagement(program, member, &found);
