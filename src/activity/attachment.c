@@ -354,15 +354,10 @@ activity_row_query(const Attachment *attachment, RowQuery which,
 
 /* ----- sets of rows ----- */
 
-/*
- * A set of rows with those columns.  The descriptor is made once a session
- * and kept in *desc.
- */
-ActivityRows *
-activity_begin_set(TupleDesc *desc, const ActivityColumn *columns, int count)
+/* A descriptor with those columns, made once a session and kept in *desc. */
+static TupleDesc
+kept_descriptor(TupleDesc *desc, const ActivityColumn *columns, int count)
 {
-	ActivityRows *rows = palloc0_object(ActivityRows);
-
 	if (*desc == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
@@ -375,24 +370,40 @@ activity_begin_set(TupleDesc *desc, const ActivityColumn *columns, int count)
 		*desc = made;
 		MemoryContextSwitchTo(old);
 	}
-	rows->desc = *desc;
+	return *desc;
+}
+
+/* A set of rows with those columns; *desc is kept for the next one. */
+ActivityRows *
+activity_begin_set(TupleDesc *desc, const ActivityColumn *columns, int count)
+{
+	ActivityRows *rows = palloc0_object(ActivityRows);
+
+	rows->desc = kept_descriptor(desc, columns, count);
 	rows->store = tuplestore_begin_heap(false, false, work_mem);
 	return rows;
 }
 
-/* A set for the row queries. */
+static TupleDesc row_desc = NULL;
+static const ActivityColumn row_set_columns[ROW_COLUMNS] = {
+	{"key", TEXTOID}, {"live", BOOLOID}, {"member_id", INT8OID},
+	{"external_id", TEXTOID}, {"amount", INT8OID},
+	{"amount_decimal", NUMERICOID}, {"occurred_at", TIMESTAMPTZOID},
+	{"target_id", INT8OID}, {"target_external_id", TEXTOID}
+};
+
+/* What the row queries give. */
+TupleDesc
+activity_row_descriptor(void)
+{
+	return kept_descriptor(&row_desc, row_set_columns, ROW_COLUMNS);
+}
+
+/* A set for them. */
 ActivityRows *
 activity_begin_rows(void)
 {
-	static const ActivityColumn columns[ROW_COLUMNS] = {
-		{"key", TEXTOID}, {"live", BOOLOID}, {"member_id", INT8OID},
-		{"external_id", TEXTOID}, {"amount", INT8OID},
-		{"amount_decimal", NUMERICOID}, {"occurred_at", TIMESTAMPTZOID},
-		{"target_id", INT8OID}, {"target_external_id", TEXTOID}
-	};
-	static TupleDesc desc = NULL;
-
-	return activity_begin_set(&desc, columns, ROW_COLUMNS);
+	return activity_begin_set(&row_desc, row_set_columns, ROW_COLUMNS);
 }
 
 /* A receiver that fills the set; the set must outlive the query. */

@@ -4,7 +4,8 @@
  *	  attached(): the trigger on attached tables.
  *
  * Statement level.  The row query runs as the one whose statement fired the
- * trigger; what it gives is then applied as the owner of our tables.
+ * trigger; what it gives is then applied as the owner of our tables.  A single
+ * row that was inserted mostly needs no query, see single_row.c.
  *
  * Attachments are never edited, so what the trigger needs of one is kept for
  * the session under the OID of the trigger.
@@ -126,8 +127,9 @@ find_attachment(const TriggerData *data)
 }
 
 /* The kept plan of the row query, with its text made on first use. */
-static CorePlan *
-kept_row_query(Attachment *attachment, RowQuery which, Relation relation)
+CorePlan *
+activity_kept_row_query(Attachment *attachment, RowQuery which,
+						Relation relation)
 {
 	CorePlan   *plan = &attachment->row_query[which];
 
@@ -157,7 +159,8 @@ fetch_rows(Attachment *attachment, TriggerData *data, RowQuery which,
 		core_run_into(&once, NULL, NULL, false, dest);
 	}
 	else
-		core_run_into(kept_row_query(attachment, which, data->tg_relation),
+		core_run_into(activity_kept_row_query(attachment, which,
+											  data->tg_relation),
 					  NULL, NULL, true, dest);
 	SPI_finish();
 	dest->rDestroy(dest);
@@ -214,6 +217,10 @@ community_attached(PG_FUNCTION_ARGS)
 				 errhint("Drop the trigger.")));
 		return PointerGetDatum(NULL);
 	}
+
+	if (which == ROWS_INSERTED &&
+		activity_record_single_row(attachment, data))
+		return PointerGetDatum(NULL);
 
 	/* one settings level for both halves: each change of the path costs */
 	level = core_pin_search_path();
