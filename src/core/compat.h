@@ -99,4 +99,12 @@
 #define core_is_owner(relation) pg_class_ownercheck((relation), GetUserId())
 #endif
 
+/* 17 lets an index keep things open between rows */
+#if PG_VERSION_NUM >= 170000
+#define core_index_insert_cleanup(index, info) \
+	index_insert_cleanup(index, info)
+#else
+#define core_index_insert_cleanup(index, info) ((void) 0)
+#endif
+
 #endif							/* COMMUNITY_COMPAT_H */

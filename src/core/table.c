@@ -11,8 +11,8 @@
  * It touches a table only while that looks exactly as install_tables() made
  * it.  A column, trigger, rule, check, policy or partitioning that an owner
  * has added makes the table unusable here, and callers fall back to SQL,
- * which honours all of that.  So does an index that is no plain btree: one
- * over expressions or with a condition would run functions of its maker.
+ * which honours all of that.  So does an index that is no plain btree or BRIN:
+ * one over expressions or with a condition would run functions of its maker.
  *
  * As nothing of anybody else's runs, no search path needs to be pinned, and
  * SPI need not be connected.
@@ -129,7 +129,8 @@ looks_as_installed(const CoreTable *table, Relation relation, Relation index)
 static bool
 is_plain(Relation index, const IndexInfo *info)
 {
-	return index->rd_rel->relam == BTREE_AM_OID &&
+	return (index->rd_rel->relam == BTREE_AM_OID ||
+			index->rd_rel->relam == BRIN_AM_OID) &&
 		index->rd_index->indimmediate && info->ii_Expressions == NIL &&
 		info->ii_Predicate == NIL && info->ii_ExclusionOps == NULL;
 }
@@ -318,6 +319,7 @@ typedef struct Target
 	const CoreTable *table;
 	Relation	relation;
 	Relation   *indexes;
+	IndexInfo **infos;			/* the kept ones, or copies for the use */
 	MemoryContext scratch;		/* for the work on one row */
 } Target;
 
@@ -332,9 +334,19 @@ open_target(Target *target, const CoreTable *table)
 	target->table = table;
 	target->relation = table_open(table->table_id, NoLock);
 	target->indexes = palloc_array(Relation, table->nindexes);
+	target->infos = palloc_array(IndexInfo *, table->nindexes);
 	for (i = 0; i < table->nindexes; i++)
+	{
 		target->indexes[i] = index_open(table->index_ids[i],
 										RowExclusiveLock);
+		target->infos[i] = table->index_infos[i];
+		if (target->indexes[i]->rd_rel->relam == BTREE_AM_OID)
+			continue;
+		/* others keep what they have open in it */
+		target->infos[i] = palloc_object(IndexInfo);
+		*target->infos[i] = *table->index_infos[i];
+		target->infos[i]->ii_Context = CurrentMemoryContext;
+	}
 	target->scratch = AllocSetContextCreate(CurrentMemoryContext,
 											"community row",
 											ALLOCSET_DEFAULT_SIZES);
@@ -347,8 +359,12 @@ close_target(Target *target)
 	int			i;
 
 	for (i = 0; i < target->table->nindexes; i++)
+	{
+		core_index_insert_cleanup(target->indexes[i], target->infos[i]);
 		index_close(target->indexes[i], NoLock);
+	}
 	pfree(target->indexes);
+	pfree(target->infos);
 	MemoryContextDelete(target->scratch);
 	table_close(target->relation, NoLock);
 	/* what was written must be seen by whatever comes next */
@@ -368,7 +384,7 @@ insert_index_entries(const Target *target, TupleTableSlot *slot, bool is_new)
 
 	for (i = 0; i < table->nindexes; i++)
 	{
-		IndexInfo  *info = table->index_infos[i];
+		IndexInfo  *info = target->infos[i];
 		IndexUniqueCheck check = UNIQUE_CHECK_NO;
 		Datum		values[INDEX_MAX_KEYS];
 		bool		nulls[INDEX_MAX_KEYS];
@@ -449,7 +465,7 @@ key_is_free(const Target *target, TupleTableSlot *slot, ItemPointer tid)
 	result->ri_RelationDesc = target->relation;
 	result->ri_NumIndices = target->table->nindexes;
 	result->ri_IndexRelationDescs = target->indexes;
-	result->ri_IndexRelationInfo = target->table->index_infos;
+	result->ri_IndexRelationInfo = target->infos;
 	is_free = core_check_index_constraints(result, slot, estate, tid,
 										   arbiters);
 	FreeExecutorState(estate);
@@ -726,6 +742,7 @@ core_table_end_update(CoreUpdate *update)
 struct CoreInsert
 {
 	Target		target;
+	MemoryContext context;		/* of the slots */
 	BulkInsertState bulk;
 	TupleTableSlot *slots[INSERT_BATCH];
 	int			count;
@@ -741,8 +758,8 @@ core_table_begin_insert(CoreTable *table)
 	CoreInsert *insert = palloc0_object(CoreInsert);
 
 	open_target(&insert->target, table);
+	insert->context = CurrentMemoryContext;
 	insert->bulk = GetBulkInsertState();
-	MemoryContextSwitchTo(insert->target.caller);
 	return insert;
 }
 
@@ -755,19 +772,20 @@ write_batch(CoreInsert *insert)
 
 	if (insert->count == 0)
 		return;
-	caller =
-		MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
+	caller = MemoryContextSwitchTo(target->scratch);
 	table_multi_insert(target->relation, insert->slots, insert->count,
 					   GetCurrentCommandId(true), 0, insert->bulk);
 	for (i = 0; i < insert->count; i++)
 	{
-		list_free(core_insert_index_tuples(target->result, insert->slots[i],
-										   target->estate, false, NULL, NIL,
-										   false));
+		if (!insert_index_entries(target, insert->slots[i], true))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNIQUE_VIOLATION),
+					 errmsg("a row of \"%s\" has a key that is known",
+							RelationGetRelationName(target->relation))));
 		ExecClearTuple(insert->slots[i]);
 	}
 	MemoryContextSwitchTo(caller);
-	ResetPerTupleExprContext(target->estate);
+	MemoryContextReset(target->scratch);
 	insert->count = 0;
 }
 
@@ -775,21 +793,20 @@ write_batch(CoreInsert *insert)
 void
 core_table_insert_row(CoreInsert *insert, Datum *values, bool *nulls)
 {
-	Target	   *target = &insert->target;
+	Relation	relation = insert->target.relation;
 	TupleTableSlot *slot = insert->slots[insert->count];
-	int			natts = RelationGetDescr(target->relation)->natts;
-	MemoryContext caller;
+	int			natts = RelationGetDescr(relation)->natts;
+	MemoryContext caller = MemoryContextSwitchTo(insert->context);
 
-	caller = MemoryContextSwitchTo(target->estate->es_query_cxt);
 	if (slot == NULL)
 		slot = insert->slots[insert->count] =
-			table_slot_create(target->relation, NULL);
-	check_not_null(target->relation, nulls);
+			table_slot_create(relation, NULL);
+	check_not_null(relation, nulls);
 	memcpy(slot->tts_values, values, natts * sizeof(Datum));
 	memcpy(slot->tts_isnull, nulls, natts * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
 	ExecMaterializeSlot(slot);
-	slot->tts_tableOid = RelationGetRelid(target->relation);
+	slot->tts_tableOid = RelationGetRelid(relation);
 	MemoryContextSwitchTo(caller);
 	if (++insert->count == INSERT_BATCH)
 		write_batch(insert);
@@ -805,7 +822,6 @@ core_table_end_insert(CoreInsert *insert)
 		ExecDropSingleTupleTableSlot(insert->slots[i]);
 	FreeBulkInsertState(insert->bulk);
 	table_finish_bulk_insert(insert->target.relation, 0);
-	insert->target.caller = CurrentMemoryContext;
 	close_target(&insert->target);
 	pfree(insert);
 }

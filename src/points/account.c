@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
@@ -83,7 +84,8 @@ points_account_owes(const PointsCurrency *currency, int64 member,
 		Datum		values[ACCOUNT_COLUMNS];
 		bool		nulls[ACCOUNT_COLUMNS];
 
-		*known = core_table_fetch(&account_table, keys, values, nulls);
+		*known = core_table_fetch(&account_table, GetTransactionSnapshot(),
+								  keys, values, nulls);
 		*closed = *known && DatumGetBool(values[ACCOUNT_CLOSED]);
 		return *known && DatumGetInt64(values[ACCOUNT_DEFICIT]) > 0;
 	}
