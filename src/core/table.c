@@ -56,11 +56,17 @@ static void
 forget_table(Datum arg, Oid relation)
 {
 	CoreTable  *table;
+	int			i;
 
 	for (table = known_tables; table != NULL; table = table->next)
+	{
 		if (relation == InvalidOid || relation == table->table_id ||
 			relation == table->index_id)
 			table->valid = false;
+		for (i = 0; i < table->nindexes; i++)
+			if (relation == table->index_ids[i])
+				table->valid = false;
+	}
 }
 
 static bool
@@ -125,7 +131,10 @@ looks_as_installed(const CoreTable *table, Relation relation, Relation index)
 		has_expected_keys(table, index);
 }
 
-/* Can its entries be made from the columns of a row alone? */
+/*
+ * Can its entries be made from the columns of a row alone?  Other kinds than
+ * btree note things in an IndexInfo that must not be kept as long as ours.
+ */
 static bool
 is_plain(Relation index, const IndexInfo *info)
 {
@@ -163,7 +172,7 @@ keep_indexes(CoreTable *table, Relation relation)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 		IndexInfo  *info = BuildIndexInfo(index);
-		int			n = table->nindexes++;
+		int			n = table->nindexes;
 
 		plain = plain && is_plain(index, info);
 		if (plain && lfirst_oid(cell) == table->index_id)
@@ -171,6 +180,7 @@ keep_indexes(CoreTable *table, Relation relation)
 		table->index_ids[n] = lfirst_oid(cell);
 		table->index_infos[n] = info;
 		table->index_unchanged[n] = !has_key(info, table->changes);
+		table->nindexes++;
 		index_close(index, AccessShareLock);
 	}
 	MemoryContextSwitchTo(old);
@@ -187,6 +197,7 @@ examine(CoreTable *table)
 
 	table->usable = false;
 	table->table_id = table->index_id = InvalidOid;
+	table->nindexes = 0;
 	if (table->context == NULL)
 		table->context = AllocSetContextCreate(CacheMemoryContext,
 											   "community table",
