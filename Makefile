@@ -24,7 +24,8 @@ PG_CPPFLAGS = -I$(srcdir)/src -DCOMMUNITY_VERSION='"$(EXTVERSION)"'
 
 SQL_PARTS = src/core/prelude.sql \
 	$(patsubst %,src/%/functions.sql,$(ROOMS)) \
-	src/points/ledger.sql src/score/engagement.sql \
+	src/points/ledger.sql src/points/envelope.sql \
+	src/score/engagement.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/core/install_tail.sql src/core/grants.sql

@@ -18,7 +18,8 @@ BEGIN
 			AND p.proname IN ('next_id', 'current_program', 'enroll', 'member_id',
 				'close_member', 'record', 'reverse', 'attach', 'detach',
 				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
-				'capture', 'release', 'transfer', 'balance')
+				'capture', 'release', 'transfer', 'balance',
+				'issue_envelope', 'claim_envelope', 'close_envelope')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -49,7 +50,10 @@ BEGIN
 		' community.activity_type, community.event, community.engagement,'
 		' community.super_user, community.job_run, community.job,'
 		' community.currency, community.entry, community.account_fold, community.hold,'
-		' community.account_purse, community.account, community.lot, community.liability TO %s', role);
+		' community.account_purse, community.account, community.lot, community.liability,'
+		' community.envelope, community.envelope_share, community.envelope_claim,'
+		' community.envelope_status, community.budget, community.budget_shard,'
+		' community.budget_status TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS

@@ -11,6 +11,7 @@
 				('currency', 'currency_id', 'community.next_id()'),
 				('accrual_rule', 'rule_id', 'community.next_id()'),
 				('cap', 'cap_id', 'community.next_id()'),
+				('budget', 'budget_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
@@ -23,7 +24,8 @@
 	END LOOP;
 
 	-- tables to which rows are only ever added
-	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry')) AS r (relation)
+	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
+				('envelope_claim')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
@@ -38,7 +40,7 @@
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
-				('accrual_rule'), ('cap')) AS w (relation)
+				('accrual_rule'), ('cap'), ('budget')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)

@@ -97,6 +97,7 @@ typedef struct PointsRequest
 	TimestampTz available_at;
 	TimestampTz expires_at;
 	TimestampTz occurred_at;
+	int64		seed;
 	int32		priority;
 	uint32		given;
 	char		kind[16];
@@ -107,6 +108,8 @@ typedef struct PointsRequest
 #define POINTS_GIVEN_OCCURRED_AT	0x04
 #define POINTS_GIVEN_PRIORITY		0x08
 #define POINTS_GIVEN_POINTS			0x10
+#define POINTS_GIVEN_SEED			0x20
+#define POINTS_GIVEN_BY_PROGRAM		0x40
 
 /* What a call did: the SQL type posting. */
 typedef struct PointsPosting

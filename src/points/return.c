@@ -354,6 +354,24 @@ points_to_reverse(const Original *original, Datum key, bool has_points,
 	return points;
 }
 
+/* Shares that are claimed stay so; the rest has a way back of its own. */
+static void
+refuse_envelope(const PointsPosting *posting, Datum key)
+{
+	if (strcmp(posting->kind, "envelope_out") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("envelope \"%s\" cannot be reversed",
+						TextDatumGetCString(key)),
+				 errhint("close_envelope() gives back what nobody has claimed.")));
+	if (strcmp(posting->kind, "envelope_in") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("claim \"%s\" of a share of an envelope cannot be reversed",
+						TextDatumGetCString(key)),
+				 errhint("Take the points with adjust(), for a reason that is kept.")));
+}
+
 /*
  * Reverse the call with that key, whole or in part.  A partial reversal has a
  * key of its own, by which it is known again.  Inside core_enter().
@@ -373,6 +391,7 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 				 errmsg("no entry of program \"%s\" has idempotency key \"%s\"",
 						core_program_name(program),
 						TextDatumGetCString(key))));
+	refuse_envelope(&original.posting, key);
 	if (original.posting.points == 0)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_OVER_REVERSAL),

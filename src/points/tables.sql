@@ -93,7 +93,7 @@
 		COMMENT ON COLUMN community.entry.reverses IS 'entry of the same member that this one takes back, whole or in part';
 		COMMENT ON COLUMN community.entry.line IS 'number of the entry under its event or key';
 		COMMENT ON COLUMN community.entry.posted IS 'whether the account held it from the start; other entries are folded in later';
-		COMMENT ON COLUMN community.entry.kind IS 'accrue, redeem, hold, capture, release, transfer_out, transfer_in, adjust, reverse, extend, reinstate, merge_out or merge_in';
+		COMMENT ON COLUMN community.entry.kind IS 'accrue, redeem, hold, capture, release, transfer_out, transfer_in, adjust, reverse, extend, reinstate, merge_out, merge_in, envelope_out, envelope_in or reclaim';
 		COMMENT ON COLUMN community.entry.key IS 'idempotency key of the call; empty where an event earned them';
 		COMMENT ON COLUMN community.entry.delta IS 'the change, lot by lot';
 		COMMENT ON COLUMN community.entry.rule_ids IS 'rules that produced it';
@@ -395,4 +395,194 @@
 		COMMENT ON COLUMN community.cap_usage.used_at IS 'start of the period; for a rolling one the time of the event, with a row at -infinity to lock';
 		COMMENT ON COLUMN community.cap_usage.points IS 'points granted under the cap';
 		COMMENT ON COLUMN community.cap_usage.events IS 'events that were granted any; in the row at -infinity, events that were looked at';
+	END IF;
+
+	IF to_regclass('community.envelope') IS NULL THEN
+		CREATE TABLE community.envelope (
+			program_id bigint NOT NULL,
+			envelope_id bigint NOT NULL,
+			key text NOT NULL,
+			member_id bigint,
+			currency_id bigint NOT NULL,
+			points bigint NOT NULL,
+			shares integer NOT NULL,
+			split text NOT NULL,
+			seed bigint NOT NULL,
+			issued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			expires_at timestamptz NOT NULL,
+			request bigint NOT NULL,
+			closed_at timestamptz,
+			returned bigint NOT NULL DEFAULT 0,
+			taken community.purse,
+			reason text,
+			CONSTRAINT envelope_pkey PRIMARY KEY (program_id, envelope_id),
+			CONSTRAINT envelope_key_key UNIQUE (program_id, key)
+		);
+		CREATE INDEX envelope_open_idx ON community.envelope (program_id, expires_at)
+			WHERE closed_at IS NULL;
+		COMMENT ON TABLE community.envelope IS 'red envelopes: points split into shares, for whoever comes first. The points are those of its claims, of its shares, and returned';
+		COMMENT ON COLUMN community.envelope.program_id IS 'the program';
+		COMMENT ON COLUMN community.envelope.envelope_id IS 'the envelope';
+		COMMENT ON COLUMN community.envelope.key IS 'idempotency key of issue_envelope()';
+		COMMENT ON COLUMN community.envelope.member_id IS 'who paid, null for the program';
+		COMMENT ON COLUMN community.envelope.currency_id IS 'of which currency';
+		COMMENT ON COLUMN community.envelope.points IS 'points in all shares';
+		COMMENT ON COLUMN community.envelope.shares IS 'shares issued';
+		COMMENT ON COLUMN community.envelope.split IS 'how they were cut: random, even or double_mean';
+		COMMENT ON COLUMN community.envelope.seed IS 'from which the cuts follow, see split_points()';
+		COMMENT ON COLUMN community.envelope.issued_at IS 'when it was issued';
+		COMMENT ON COLUMN community.envelope.expires_at IS 'until when shares can be claimed';
+		COMMENT ON COLUMN community.envelope.request IS 'hash of the input, by which a replay is told from a key used twice';
+		COMMENT ON COLUMN community.envelope.closed_at IS 'when what was left was returned, null while that has not happened';
+		COMMENT ON COLUMN community.envelope.returned IS 'points that nobody claimed, returned when it was closed';
+		COMMENT ON COLUMN community.envelope.taken IS 'the lots that the payer gave, positive amounts; shares are parts of it, one behind the other';
+		COMMENT ON COLUMN community.envelope.reason IS 'why, as the caller says';
+	END IF;
+
+	IF to_regclass('community.envelope_share') IS NULL THEN
+		CREATE TABLE community.envelope_share (
+			program_id bigint NOT NULL,
+			envelope_id bigint NOT NULL,
+			share integer NOT NULL,
+			points bigint NOT NULL,
+			behind bigint NOT NULL,
+			CONSTRAINT envelope_share_pkey PRIMARY KEY (program_id, envelope_id, share)
+		);
+		COMMENT ON TABLE community.envelope_share IS 'shares of envelopes that nobody has claimed; a claim or the closing removes them';
+		COMMENT ON COLUMN community.envelope_share.program_id IS 'the program';
+		COMMENT ON COLUMN community.envelope_share.envelope_id IS 'the envelope';
+		COMMENT ON COLUMN community.envelope_share.share IS 'number of the share, from 1';
+		COMMENT ON COLUMN community.envelope_share.points IS 'its points';
+		COMMENT ON COLUMN community.envelope_share.behind IS 'points in the shares before it, which tells its lots';
+	END IF;
+
+	IF to_regclass('community.envelope_claim') IS NULL THEN
+		CREATE TABLE community.envelope_claim (
+			program_id bigint NOT NULL,
+			envelope_id bigint NOT NULL,
+			member_id bigint NOT NULL,
+			share integer NOT NULL,
+			points bigint NOT NULL,
+			key text NOT NULL,
+			claimed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			CONSTRAINT envelope_claim_pkey PRIMARY KEY (program_id, envelope_id, member_id),
+			CONSTRAINT envelope_claim_share_key UNIQUE (program_id, envelope_id, share)
+		);
+		COMMENT ON TABLE community.envelope_claim IS 'who has claimed which share of an envelope; append-only';
+		COMMENT ON COLUMN community.envelope_claim.program_id IS 'the program';
+		COMMENT ON COLUMN community.envelope_claim.envelope_id IS 'the envelope';
+		COMMENT ON COLUMN community.envelope_claim.member_id IS 'who';
+		COMMENT ON COLUMN community.envelope_claim.share IS 'number of the share';
+		COMMENT ON COLUMN community.envelope_claim.points IS 'its points';
+		COMMENT ON COLUMN community.envelope_claim.key IS 'idempotency key of the claim, and of its entry';
+		COMMENT ON COLUMN community.envelope_claim.claimed_at IS 'when';
+	END IF;
+
+	IF to_regclass('community.envelope_status') IS NULL THEN
+		CREATE VIEW community.envelope_status WITH (security_invoker = true) AS
+		SELECT e.program_id, e.envelope_id, e.key, e.member_id, c.code AS currency,
+			e.points, e.shares, t.points AS claimed, t.shares AS claimed_shares,
+			u.points AS unclaimed, u.shares AS unclaimed_shares, e.returned,
+			CASE WHEN u.shares = 0 AND e.returned = 0 THEN 'empty'
+				WHEN e.closed_at IS NOT NULL THEN 'closed'
+				WHEN e.expires_at <= now() THEN 'expired' ELSE 'open' END AS state,
+			e.issued_at, e.expires_at
+		FROM community.envelope AS e
+		JOIN community.currency AS c ON c.program_id = e.program_id
+			AND c.currency_id = e.currency_id,
+			LATERAL (SELECT coalesce(sum(o.points), 0)::bigint AS points, count(*) AS shares
+				FROM community.envelope_claim AS o
+				WHERE o.program_id = e.program_id AND o.envelope_id = e.envelope_id) AS t,
+			LATERAL (SELECT coalesce(sum(o.points), 0)::bigint AS points, count(*) AS shares
+				FROM community.envelope_share AS o
+				WHERE o.program_id = e.program_id AND o.envelope_id = e.envelope_id) AS u;
+		COMMENT ON VIEW community.envelope_status IS 'every envelope; points = claimed + unclaimed + returned';
+		COMMENT ON COLUMN community.envelope_status.program_id IS 'the program';
+		COMMENT ON COLUMN community.envelope_status.envelope_id IS 'the envelope';
+		COMMENT ON COLUMN community.envelope_status.key IS 'idempotency key of issue_envelope()';
+		COMMENT ON COLUMN community.envelope_status.member_id IS 'who paid, null for the program';
+		COMMENT ON COLUMN community.envelope_status.currency IS 'code of the currency';
+		COMMENT ON COLUMN community.envelope_status.points IS 'points issued';
+		COMMENT ON COLUMN community.envelope_status.shares IS 'shares issued';
+		COMMENT ON COLUMN community.envelope_status.claimed IS 'points claimed';
+		COMMENT ON COLUMN community.envelope_status.claimed_shares IS 'shares claimed';
+		COMMENT ON COLUMN community.envelope_status.unclaimed IS 'points not claimed and not returned yet';
+		COMMENT ON COLUMN community.envelope_status.unclaimed_shares IS 'shares not claimed and not returned yet';
+		COMMENT ON COLUMN community.envelope_status.returned IS 'points returned to who paid';
+		COMMENT ON COLUMN community.envelope_status.state IS 'open, empty (all claimed), expired (what is left is to be returned) or closed (it has been), now';
+		COMMENT ON COLUMN community.envelope_status.issued_at IS 'when it was issued';
+		COMMENT ON COLUMN community.envelope_status.expires_at IS 'until when shares can be claimed';
+	END IF;
+
+	IF to_regclass('community.budget') IS NULL THEN
+		CREATE TABLE community.budget (
+			program_id bigint NOT NULL,
+			budget_id bigint NOT NULL DEFAULT community.next_id(),
+			name text NOT NULL,
+			currency_id bigint,
+			points bigint NOT NULL,
+			period community.period NOT NULL DEFAULT 'lifetime',
+			shards integer NOT NULL DEFAULT 16,
+			valid tstzrange NOT NULL DEFAULT '(,)',
+			created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			CONSTRAINT budget_pkey PRIMARY KEY (program_id, budget_id),
+			CONSTRAINT budget_name_key UNIQUE (program_id, name),
+			CONSTRAINT budget_name_check CHECK (name <> '' AND octet_length(name) <= 512),
+			CONSTRAINT budget_points_check CHECK (points >= 0),
+			CONSTRAINT budget_period_check CHECK (period::text !~ '^(rolling|anniversary)'),
+			CONSTRAINT budget_shards_check CHECK (shards BETWEEN 1 AND 1024)
+		);
+		COMMENT ON TABLE community.budget IS 'limits of what a whole program gives away in a period; change the limit with change_budget(), end a budget with valid';
+		COMMENT ON COLUMN community.budget.program_id IS 'the program';
+		COMMENT ON COLUMN community.budget.budget_id IS 'the budget';
+		COMMENT ON COLUMN community.budget.name IS 'its name, for messages';
+		COMMENT ON COLUMN community.budget.currency_id IS 'points of this currency alone count, null for all';
+		COMMENT ON COLUMN community.budget.points IS 'limit of each period that is opened from now on; a period is opened by the first claim in it';
+		COMMENT ON COLUMN community.budget.period IS 'period that has the limit: lifetime or a calendar period, cut in the program''s time zone';
+		COMMENT ON COLUMN community.budget.shards IS 'rows over which the limit of a period is spread, so that so many transactions can spend at once; a change counts for periods opened later';
+		COMMENT ON COLUMN community.budget.valid IS 'when it gives anything';
+		COMMENT ON COLUMN community.budget.created_at IS 'when it was created';
+	END IF;
+
+	IF to_regclass('community.budget_shard') IS NULL THEN
+		CREATE TABLE community.budget_shard (
+			program_id bigint NOT NULL,
+			budget_id bigint NOT NULL,
+			period_start timestamptz NOT NULL,
+			shard integer NOT NULL,
+			available bigint NOT NULL,
+			spent bigint NOT NULL DEFAULT 0,
+			CONSTRAINT budget_shard_pkey PRIMARY KEY (program_id, budget_id, period_start, shard),
+			CONSTRAINT budget_shard_check CHECK (available >= 0 AND spent >= 0)
+		) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+		COMMENT ON TABLE community.budget_shard IS 'what is spent and left of a budget in a period, in parts: the limit is the sum of both over all parts';
+		COMMENT ON COLUMN community.budget_shard.program_id IS 'the program';
+		COMMENT ON COLUMN community.budget_shard.budget_id IS 'the budget';
+		COMMENT ON COLUMN community.budget_shard.period_start IS 'beginning of the period';
+		COMMENT ON COLUMN community.budget_shard.shard IS 'number of the part, from 0';
+		COMMENT ON COLUMN community.budget_shard.available IS 'points left in this part';
+		COMMENT ON COLUMN community.budget_shard.spent IS 'points spent from this part';
+	END IF;
+
+	IF to_regclass('community.budget_status') IS NULL THEN
+		CREATE VIEW community.budget_status WITH (security_invoker = true) AS
+		SELECT b.program_id, b.budget_id, b.name, c.code AS currency, s.period_start,
+			coalesce(sum(s.available + s.spent)::bigint, b.points) AS points,
+			coalesce(sum(s.spent), 0)::bigint AS spent,
+			coalesce(sum(s.available)::bigint, b.points) AS remaining
+		FROM community.budget AS b
+		LEFT JOIN community.currency AS c ON c.program_id = b.program_id
+			AND c.currency_id = b.currency_id
+		LEFT JOIN community.budget_shard AS s ON s.program_id = b.program_id
+			AND s.budget_id = b.budget_id
+		GROUP BY b.program_id, b.budget_id, c.code, s.period_start;
+		COMMENT ON VIEW community.budget_status IS 'limit, spent and remaining points of each budget in each period that was opened';
+		COMMENT ON COLUMN community.budget_status.program_id IS 'the program';
+		COMMENT ON COLUMN community.budget_status.budget_id IS 'the budget';
+		COMMENT ON COLUMN community.budget_status.name IS 'its name';
+		COMMENT ON COLUMN community.budget_status.currency IS 'code of the currency, null for all';
+		COMMENT ON COLUMN community.budget_status.period_start IS 'beginning of the period, null when none was opened yet';
+		COMMENT ON COLUMN community.budget_status.points IS 'limit of the period';
+		COMMENT ON COLUMN community.budget_status.spent IS 'points spent';
+		COMMENT ON COLUMN community.budget_status.remaining IS 'points left';
 	END IF;
