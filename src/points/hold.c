@@ -68,7 +68,7 @@ find_hold(int64 program, Datum key, Hold *hold)
 }
 
 static void
-insert_hold(const PointsEntry *entry, const PointsRequest *request,
+insert_hold(const PointsEntry *entry, int64 points, TimestampTz expires_at,
 			const Purse *taken)
 {
 	static CorePlan plan = {
@@ -87,9 +87,9 @@ insert_hold(const PointsEntry *entry, const PointsRequest *request,
 	values[2] = Int64GetDatum(entry->member);
 	values[3] = Int64GetDatum(entry->currency->id);
 	values[4] = Int64GetDatum(entry->entry_id);
-	values[5] = Int64GetDatum(request->points);
+	values[5] = Int64GetDatum(points);
 	values[6] = TimestampTzGetDatum(entry->recorded_at);
-	values[7] = TimestampTzGetDatum(request->expires_at);
+	values[7] = TimestampTzGetDatum(expires_at);
 	values[8] = PursePGetDatum(taken);
 	core_run(&plan, values, NULL, false);
 }
@@ -112,10 +112,14 @@ resolve_hold(int64 program, Datum key, TimestampTz at, int64 captured)
 	core_run(&plan, values, NULL, false);
 }
 
-/* Set points aside.  Inside core_enter(). */
+/*
+ * Set points aside.  Inside core_enter().  The end is no part of the request,
+ * as it moves on with now() when a call is repeated.
+ */
 static void
 open_hold(const PointsCurrency *currency, const PointsRequest *request,
-		  Datum key, Datum reason, PointsPosting *posting)
+		  TimestampTz expires_at, Datum key, Datum reason,
+		  PointsPosting *posting)
 {
 	PointsAccount *account = points_lock_account(currency, request->member);
 	PointsEntry entry = {0};
@@ -124,11 +128,11 @@ open_hold(const PointsCurrency *currency, const PointsRequest *request,
 	if (points_find_replay(currency->program, key, request, posting))
 		return;
 	points_refuse_closed(account);
-	if (request->expires_at <= account->now)
+	if (expires_at <= account->now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a hold cannot end at %s, which is past",
-						timestamptz_to_str(request->expires_at))));
+						timestamptz_to_str(expires_at))));
 	taken = purse_negate(points_take(account, request->points, "hold"));
 	entry.kind = request->kind;
 	entry.key = key;
@@ -138,7 +142,7 @@ open_hold(const PointsCurrency *currency, const PointsRequest *request,
 	account->open_holds++;
 	account->held = purse_add(account->held, taken);
 	points_post(account, &entry, posting);
-	insert_hold(&entry, request, taken);
+	insert_hold(&entry, request->points, expires_at, taken);
 }
 
 /*
@@ -155,6 +159,7 @@ community_hold(PG_FUNCTION_ARGS)
 	const PointsCurrency *currency;
 	Datum		key;
 	Datum		reason;
+	TimestampTz expires_at;
 	int64		program;
 
 	points_refuse_nulls(fcinfo, "hold", names, 0x20);
@@ -163,14 +168,14 @@ community_hold(PG_FUNCTION_ARGS)
 	request.member = PG_GETARG_INT64(0);
 	request.points = points_amount_argument(PG_GETARG_INT64(1), "hold");
 	key = points_key_argument(fcinfo, 2);
-	request.expires_at = PG_GETARG_TIMESTAMPTZ(4);
+	expires_at = PG_GETARG_TIMESTAMPTZ(4);
 	reason = points_reason_argument(fcinfo, 5);
 	program = PG_GETARG_INT64(6);
 
 	core_enter(&scope);
 	currency = points_currency(program, PG_GETARG_TEXT_PP(3));
 	request.currency_id = currency->id;
-	open_hold(currency, &request, key, reason, &posting);
+	open_hold(currency, &request, expires_at, key, reason, &posting);
 	return points_leave(fcinfo, &scope, program, &posting);
 }
 
