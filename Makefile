@@ -28,7 +28,10 @@ SQL_PARTS = src/core/prelude.sql \
 	src/score/engagement.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
-	src/core/install_tail.sql src/core/grants.sql
+	src/core/install_tail.sql \
+	src/core/check_head.sql \
+	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
+	src/core/check_tail.sql src/core/grants.sql
 
 DATA = $(wildcard upgrade/$(EXTENSION)--*--*.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

@@ -69,6 +69,8 @@ DECLARE
 	thing regclass;
 BEGIN
 	PERFORM community.grant_analyst(role);
+	EXECUTE format('GRANT EXECUTE ON FUNCTION community.check_installation TO %s', role);
+	EXECUTE format('GRANT SELECT ON SEQUENCE community.id_sequence TO %s', role);
 	FOR thing IN
 		SELECT c.oid::regclass FROM pg_class AS c
 		WHERE c.relnamespace = 'community'::regnamespace
@@ -79,5 +81,5 @@ BEGIN
 END
 $grant_auditor$;
 COMMENT ON FUNCTION community.grant_auditor IS
-'lets a role read every table and view, and change nothing';
+'lets a role read every table and view and check the books, and change nothing';
 REVOKE ALL ON FUNCTION community.grant_auditor FROM PUBLIC;

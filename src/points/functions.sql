@@ -92,6 +92,13 @@ CREATE FUNCTION community.expired(purse community.purse, at timestamptz)
 COMMENT ON FUNCTION community.expired(community.purse, timestamptz)
 	IS 'points that have expired at a time';
 
+CREATE FUNCTION community.owed(purse community.purse)
+	RETURNS bigint
+	AS 'MODULE_PATHNAME', 'community_purse_owed'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION community.owed(community.purse)
+	IS 'points that the lots below zero come to, as a positive number';
+
 CREATE FUNCTION community.lots(purse community.purse)
 	RETURNS TABLE (priority integer, available_at timestamptz,
 				   expires_at timestamptz, points bigint)

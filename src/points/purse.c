@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "common/int.h"
+
 #include "points/purse.h"
 
 /* Lots for which a sum makes room at first */
@@ -197,6 +199,20 @@ int64
 purse_total(const Purse *purse)
 {
 	return purse_sum_of(purse, PURSE_ALL, 0, "total");
+}
+
+/* What the lots below zero come to, whatever the time. */
+int64
+purse_owed(const Purse *purse)
+{
+	int64		owed = 0;
+	int			i;
+
+	for (i = 0; i < purse_count(purse); i++)
+		if (purse->lots[i].points < 0 &&
+			pg_sub_s64_overflow(owed, purse->lots[i].points, &owed))
+			purse_total_overflow("owed");
+	return owed;
 }
 
 int64

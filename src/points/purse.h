@@ -62,6 +62,7 @@ extern Purse *purse_settle(const Purse *purse, TimestampTz at);
  * pending.
  */
 extern int64 purse_total(const Purse *purse);
+extern int64 purse_owed(const Purse *purse);
 extern int64 purse_available(const Purse *purse, TimestampTz at);
 extern int64 purse_pending(const Purse *purse, TimestampTz at);
 extern int64 purse_expired(const Purse *purse, TimestampTz at);

@@ -22,6 +22,7 @@ PG_FUNCTION_INFO_V1(community_purse_total_at);
 PG_FUNCTION_INFO_V1(community_purse_available);
 PG_FUNCTION_INFO_V1(community_purse_pending);
 PG_FUNCTION_INFO_V1(community_purse_expired);
+PG_FUNCTION_INFO_V1(community_purse_owed);
 PG_FUNCTION_INFO_V1(community_purse_take);
 PG_FUNCTION_INFO_V1(community_purse_take_up_to);
 PG_FUNCTION_INFO_V1(community_purse_take_lot);
@@ -126,6 +127,12 @@ community_purse_lots(PG_FUNCTION_ARGS)
 }
 
 /* ----- spending ----- */
+
+Datum
+community_purse_owed(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(purse_owed(PG_GETARG_PURSE_P(0)));
+}
 
 Datum
 community_purse_take(PG_FUNCTION_ARGS)

@@ -74,6 +74,7 @@ my @matrix = (
 	[ q{SELECT community.grant_application('stranger')},                   $no, $no,  $no,  $no,  $no ],
 	[ q{SELECT community.grant_auditor('stranger')},                       $no, $no,  $no,  $no,  $no ],
 	[ q{SELECT * FROM community.super_users('2024-07-01')},                $no, $no,  'ok', 'ok', 'ok' ],
+	[ q{SELECT * FROM community.check_installation('full')},               $no, $no,  $no,  'ok', 'ok' ],
 	[ q{SELECT * FROM community.super_user},                               $no, $no,  'ok', 'ok', 'ok' ],
 	[ q{INSERT INTO community.inbox (member_id, type, key) VALUES (1, 'post', 'i')}, $no, 'ok', $no, $no, 'ok' ],
 	[ q{SELECT * FROM community.inbox},                                    $no, $no,  $no,  'ok', 'ok' ],
