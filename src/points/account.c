@@ -297,7 +297,10 @@ points_refuse_closed(const PointsAccount *account)
 		core_refuse_member(account->currency->program, account->member, true);
 }
 
-/* What can be spent from: all but what is held. */
+/*
+ * What can be spent from: all but what is held.  A fold may have merged the
+ * lots of a hold with others in the purse, so both are settled.
+ */
 Purse *
 points_free(const PointsAccount *account)
 {
@@ -317,10 +320,14 @@ points_apply(PointsAccount *account, const Purse *delta)
 	account->purse = purse_add(account->purse, delta);
 }
 
-/* Negative lots are what is owed: nothing else takes more than there is. */
-static int64
-deficit_of(const Purse *purse)
+/*
+ * Negative lots are what is owed: nothing else takes more than there is.
+ * Deltas may name by their old keys what a fold has settled.
+ */
+int64
+points_deficit(const PointsAccount *account)
 {
+	Purse	   *purse = purse_settle(account->purse, account->now);
 	int64		deficit = 0;
 	int			i;
 
@@ -350,7 +357,7 @@ points_write_account(PointsAccount *account)
 		marks[i] = Int64GetDatum(account->marks[i]);
 	set_keys(values, account->currency, account->member);
 	values[3] = TimestampTzGetDatum(account->now);
-	values[4] = Int64GetDatum(deficit_of(account->purse));
+	values[4] = Int64GetDatum(points_deficit(account));
 	values[5] = Int32GetDatum(account->open_holds);
 	values[6] = PointerGetDatum(construct_array(marks, account->nmarks,
 												INT8OID, sizeof(int64), true,

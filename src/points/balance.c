@@ -196,7 +196,7 @@ community_balance(PG_FUNCTION_ARGS)
 	find_next_expiry(free, as_of, &next, &expiring);
 	values[0] = Int64GetDatum(Max(available, 0));
 	values[1] = Int64GetDatum(purse_pending(free, as_of));
-	values[2] = Int64GetDatum(purse_live_total(holdings.held, as_of));
+	values[2] = Int64GetDatum(purse_total(holdings.held));
 	values[3] = Int64GetDatum(Max(-available, 0));
 	values[4] = TimestampTzGetDatum(next);
 	values[5] = Int64GetDatum(expiring);

@@ -190,6 +190,7 @@ extern PointsAccount *points_lock_account(const PointsCurrency *currency,
 extern void points_refuse_closed(const PointsAccount *account);
 extern Purse *points_free(const PointsAccount *account);
 extern void points_apply(PointsAccount *account, const Purse *delta);
+extern int64 points_deficit(const PointsAccount *account);
 extern void points_write_account(PointsAccount *account);
 extern void points_close_accounts(int64 program, int64 member);
 

@@ -164,7 +164,8 @@
 	IF to_regclass('community.account') IS NULL THEN
 		CREATE VIEW community.account_purse WITH (security_invoker = true) AS
 		SELECT p.program_id, p.member_id, p.currency_id,
-			community.sum(p.purse) AS purse, sum(p.tail)::bigint AS tail
+			community.settle(community.sum(p.purse), now()) AS purse,
+			sum(p.tail)::bigint AS tail
 		FROM (
 			SELECT f.program_id, f.member_id, f.currency_id, f.purse, 0 AS tail
 			FROM community.account_fold AS f
@@ -188,7 +189,7 @@
 		SELECT a.program_id, a.member_id, c.code AS currency,
 			greatest(community.available(a.free, now()), 0) AS available,
 			community.pending(a.free, now()) AS pending,
-			community.total(a.held, now()) AS held,
+			community.total(a.held) AS held,
 			greatest(-community.available(a.free, now()), 0) AS deficit,
 			(SELECT min(l.expires_at) FROM community.lots(a.free) AS l
 				WHERE l.points > 0 AND l.expires_at > now()
