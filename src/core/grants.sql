@@ -18,7 +18,7 @@ BEGIN
 			AND p.proname IN ('next_id', 'current_program', 'enroll', 'member_id',
 				'close_member', 'record', 'reverse', 'attach', 'detach',
 				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
-				'capture', 'release', 'transfer', 'balance',
+				'capture', 'release', 'transfer', 'balance', 'extend', 'reinstate', 'statement',
 				'issue_envelope', 'claim_envelope', 'close_envelope')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
@@ -42,7 +42,7 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
-			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance')
+			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance', 'statement')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;

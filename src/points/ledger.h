@@ -242,6 +242,10 @@ extern Purse *points_take_back(const PointsAccount *account,
 extern Purse *points_returnable(const PointsAccount *account,
 								const Purse *credit, int64 from,
 								int64 points);
+/* extend.c */
+extern Purse *points_take_pending(const Purse *purse, const PurseLot *lot,
+								  int64 points, int64 *taken);
+extern Purse *points_own_lots(const PointsAccount *account);
 
 /* redeem.c */
 extern Purse *points_take(const PointsAccount *account, int64 points,

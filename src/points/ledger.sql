@@ -125,6 +125,61 @@ COMMENT ON FUNCTION community.transfer IS
 'moves points from one member to another once, with the expiry they have';
 REVOKE ALL ON FUNCTION community.transfer FROM PUBLIC;
 
+CREATE FUNCTION community.extend(
+	member pg_catalog.int8,
+	expires_at pg_catalog.timestamptz,
+	key pg_catalog.text,
+	currency pg_catalog.text DEFAULT 'points',
+	expiring_before pg_catalog.timestamptz DEFAULT NULL,
+	reason pg_catalog.text DEFAULT NULL,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS community.posting
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_extend';
+COMMENT ON FUNCTION community.extend IS
+'gives points that expire before expiring_before a later expiry; held points stay as they are';
+REVOKE ALL ON FUNCTION community.extend FROM PUBLIC;
+
+CREATE FUNCTION community.reinstate(
+	member pg_catalog.int8,
+	key pg_catalog.text,
+	currency pg_catalog.text DEFAULT 'points',
+	expires_at pg_catalog.timestamptz DEFAULT NULL,
+	expired_since pg_catalog.timestamptz DEFAULT '-infinity',
+	points pg_catalog.int8 DEFAULT NULL,
+	reason pg_catalog.text DEFAULT NULL,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS community.posting
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_reinstate';
+COMMENT ON FUNCTION community.reinstate IS
+'brings back points that expired at or after expired_since, all or the number given, what expired last first';
+REVOKE ALL ON FUNCTION community.reinstate FROM PUBLIC;
+
+CREATE FUNCTION community.statement(
+	member pg_catalog.int8,
+	currency pg_catalog.text DEFAULT 'points',
+	during pg_catalog.tstzrange DEFAULT NULL,
+	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS TABLE (
+	entry_id pg_catalog.int8,
+	effective_at pg_catalog.timestamptz,
+	recorded_at pg_catalog.timestamptz,
+	kind pg_catalog.text,
+	points pg_catalog.int8,
+	balance pg_catalog.int8,
+	event_id pg_catalog.int8,
+	key pg_catalog.text,
+	reason pg_catalog.text,
+	rule_ids pg_catalog.int8[],
+	delta community.purse)
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+AS 'MODULE_PATHNAME', 'community_statement';
+COMMENT ON FUNCTION community.statement IS
+'what happened to the points of a member, in order and with a running balance; rows of kind expire are computed';
+REVOKE ALL ON FUNCTION community.statement FROM PUBLIC;
+
 CREATE TYPE community.balance AS (
 	available pg_catalog.int8,
 	pending pg_catalog.int8,

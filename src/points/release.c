@@ -69,22 +69,29 @@ release_delta(const PointsAccount *account, const Credit *credit)
 {
 	const Purse *delta = credit->posting.delta;
 	Purse	   *free = points_free(account);
+	Purse	   *pending;
 	int64		left = credit->posting.points - credit->reversed;
 	Purse	   *result = purse_zero();
 	int			i;
 
 	for (i = 0; i < purse_count(delta) && left > 0; i++)
 	{
-		PurseLot	lot = purse_lots(delta)[i];
+		const PurseLot *lot = &purse_lots(delta)[i];
 		int64		taken;
+		int			j;
 
-		if (lot.available_at != DT_NOEND || lot.points <= 0)
+		if (lot->available_at != DT_NOEND || lot->points <= 0)
 			continue;
-		result = purse_add(result,
-						   purse_take_lot(free, &lot, Min(lot.points, left),
-										  &taken));
-		result = purse_add(result, purse_make(taken, DT_NOBEGIN,
-											  lot.expires_at, lot.priority));
+		pending = points_take_pending(free, lot, Min(lot->points, left),
+									  &taken);
+		free = purse_add(free, pending);
+		result = purse_add(result, pending);
+		for (j = 0; j < purse_count(pending); j++)
+			result = purse_add(result,
+							   purse_make(-purse_lots(pending)[j].points,
+										  DT_NOBEGIN,
+										  purse_lots(pending)[j].expires_at,
+										  purse_lots(pending)[j].priority));
 		left -= taken;
 	}
 	return result;
