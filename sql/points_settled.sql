@@ -10,9 +10,12 @@ BEGIN
 END $$;
 CREATE FUNCTION debts(member bigint) RETURNS TABLE (folded bigint, owed bigint, negative_lots bigint, deficit bigint)
 LANGUAGE sql AS $$
-	SELECT (SELECT sum(deficit) FROM community.account_fold WHERE member_id = debts.member),
-		(SELECT count(*) FROM community.lot AS l WHERE l.member_id = debts.member AND l.state = 'owed'),
-		(SELECT count(*) FROM community.lot AS l WHERE l.member_id = debts.member AND l.points < 0),
+	SELECT (SELECT sum(deficit) FROM community.account_fold WHERE member_id = debts.member
+			AND program_id = community.current_program()),
+		(SELECT count(*) FROM community.lot AS l WHERE l.member_id = debts.member
+			AND l.program_id = community.current_program() AND l.state = 'owed'),
+		(SELECT count(*) FROM community.lot AS l WHERE l.member_id = debts.member
+			AND l.program_id = community.current_program() AND l.points < 0),
 		(community.balance(debts.member)).deficit
 $$;
 SELECT clock_timestamp() + interval '1500 milliseconds' AS soon \gset
@@ -22,7 +25,7 @@ CALL wait_until(:'soon');
 SELECT kind FROM community.hold(1, 50, 'h1', expires_at => '2100-01-01');
 SELECT sum(points) FROM (SELECT (community.accrue(1, 1, 's1 ' || g)).* FROM generate_series(1, 40) g OFFSET 0) s;
 SELECT points FROM community.redeem(1, 1, 'r1');
-SELECT cardinality(folded_to) AS marks FROM community.account_fold WHERE member_id = 1;
+SELECT cardinality(folded_to) AS marks FROM community.account_fold WHERE member_id = 1 AND program_id = community.current_program();
 SELECT points FROM community.capture('h1');
 SELECT * FROM debts(1);
 SELECT points, delta OPERATOR(community.=) community.purse(7) AS nothing_but_a_credit FROM community.accrue(1, 7, 'b1');
@@ -34,7 +37,7 @@ SELECT kind FROM community.hold(2, 60, 'h2', expires_at => '2100-01-01');
 CALL wait_until(:'soon');
 -- what is held is still there, the rest is gone
 SELECT available, held, deficit FROM community.balance(2);
-SELECT available, held, deficit FROM community.account WHERE member_id = 2;
+SELECT available, held, deficit FROM community.account WHERE member_id = 2 AND program_id = community.current_program();
 SELECT sum(points) FROM (SELECT (community.accrue(2, 1, 's2 ' || g)).* FROM generate_series(1, 40) g OFFSET 0) s;
 SELECT points FROM community.redeem(2, 1, 'r2');
 SELECT points FROM community.capture('h2');

@@ -54,6 +54,7 @@ BEGIN
 	END LOOP;
 	RETURN found_index AND NOT sorts;
 END $$;
+-- the plan is that of a table whose size is known
 ANALYZE community.engagement;
 SET enable_seqscan = off; SET enable_bitmapscan = off;
 SELECT uses_index(format('SELECT member_id FROM community.engagement WHERE program_id = %s ORDER BY score DESC LIMIT 3', community.current_program())) AS board;

@@ -57,6 +57,18 @@ COMMENT ON FUNCTION community.close_member IS
 'closes a member: nothing new is recorded, what is recorded can still be reversed; false when it was closed already';
 REVOKE ALL ON FUNCTION community.close_member FROM PUBLIC;
 
+CREATE FUNCTION community.merge_members(
+	from_member pg_catalog.int8,
+	into_member pg_catalog.int8,
+	key pg_catalog.text,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS pg_catalog.bool
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_merge_members';
+COMMENT ON FUNCTION community.merge_members IS
+'moves all points and the engagement of one member to another, and closes the first; false when an earlier call with that key did';
+REVOKE ALL ON FUNCTION community.merge_members FROM PUBLIC;
+
 CREATE TYPE community.receipt AS (
 	event_id pg_catalog.int8,
 	replay pg_catalog.bool,
@@ -179,6 +191,35 @@ AS 'MODULE_PATHNAME', 'community_process_inbox';
 COMMENT ON PROCEDURE community.process_inbox IS
 'records the rows of the inbox as record() would, set by set; the setting community.inbox_on_fault says what becomes of rows that record() would refuse';
 REVOKE ALL ON PROCEDURE community.process_inbox FROM PUBLIC;
+
+CREATE FUNCTION community.rebuild(
+	what pg_catalog.text,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS pg_catalog.int8
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_rebuild';
+COMMENT ON FUNCTION community.rebuild IS
+'computes derived state anew from the events and entries, what is ''engagement'' or ''accounts''; gives the number of rows it put right';
+REVOKE ALL ON FUNCTION community.rebuild FROM PUBLIC;
+
+CREATE PROCEDURE community.fold_accounts(
+	minimum pg_catalog.int4 DEFAULT 16,
+	batch_size pg_catalog.int4 DEFAULT 100000,
+	program pg_catalog.int8 DEFAULT community.current_program())
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'community_fold_accounts';
+COMMENT ON PROCEDURE community.fold_accounts IS
+'folds every account that has at least minimum credits beside its purse, in batches that commit; no answer depends on it';
+REVOKE ALL ON PROCEDURE community.fold_accounts FROM PUBLIC;
+
+CREATE PROCEDURE community.run_maintenance(
+	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
+	program pg_catalog.int8 DEFAULT community.current_program())
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'community_run_maintenance';
+COMMENT ON PROCEDURE community.run_maintenance IS
+'books holds that have timed out by as_of, brings late credits of merged members home and folds accounts, in batches that commit';
+REVOKE ALL ON PROCEDURE community.run_maintenance FROM PUBLIC;
 
 CREATE FUNCTION community.on_table_changed()
 RETURNS pg_catalog.event_trigger

@@ -136,6 +136,30 @@
 		COMMENT ON COLUMN community.reversal_key.event_id IS 'the reversal';
 	END IF;
 
+	IF to_regclass('community.member_merge') IS NULL THEN
+		CREATE TABLE community.member_merge (
+			program_id bigint NOT NULL,
+			member_id bigint NOT NULL,
+			into_id bigint NOT NULL,
+			bearer_id bigint NOT NULL,
+			key text NOT NULL,
+			merged_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			actor text NOT NULL DEFAULT session_user,
+			CONSTRAINT member_merge_pkey PRIMARY KEY (program_id, member_id),
+			CONSTRAINT member_merge_key_key UNIQUE (program_id, key),
+			CONSTRAINT member_merge_check CHECK (member_id NOT IN (into_id, bearer_id))
+		);
+		CREATE INDEX member_merge_bearer_idx ON community.member_merge (program_id, bearer_id);
+		COMMENT ON TABLE community.member_merge IS 'members that were merged into others; their events stay with them and count for the bearer';
+		COMMENT ON COLUMN community.member_merge.program_id IS 'the program';
+		COMMENT ON COLUMN community.member_merge.member_id IS 'who was merged';
+		COMMENT ON COLUMN community.member_merge.into_id IS 'into whom';
+		COMMENT ON COLUMN community.member_merge.bearer_id IS 'who stands for both by now: into_id, or who that was merged into since';
+		COMMENT ON COLUMN community.member_merge.key IS 'idempotency key of the merge';
+		COMMENT ON COLUMN community.member_merge.merged_at IS 'when';
+		COMMENT ON COLUMN community.member_merge.actor IS 'database role that merged them';
+	END IF;
+
 	IF to_regclass('community.attachment') IS NULL THEN
 		CREATE TABLE community.attachment (
 			program_id bigint NOT NULL,

@@ -16,7 +16,7 @@ BEGIN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
 			AND p.proname IN ('next_id', 'current_program', 'enroll', 'member_id',
-				'close_member', 'record', 'reverse', 'attach', 'detach',
+				'close_member', 'merge_members', 'record', 'reverse', 'attach', 'detach',
 				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
 				'capture', 'release', 'transfer', 'balance', 'extend', 'reinstate', 'statement',
 				'issue_envelope', 'claim_envelope', 'close_envelope')
@@ -46,7 +46,7 @@ BEGIN
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
-	EXECUTE format('GRANT SELECT ON community.program, community.member,'
+	EXECUTE format('GRANT SELECT ON community.program, community.member, community.member_merge,'
 		' community.activity_type, community.event, community.engagement,'
 		' community.super_user, community.job_run, community.job,'
 		' community.currency, community.entry, community.account_fold, community.hold,'

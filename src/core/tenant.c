@@ -55,6 +55,27 @@ core_member_is_known(int64 program, int64 member, bool *closed)
 	return SPI_processed > 0;
 }
 
+/*
+ * Whose books a member's are by now: that of the member into which it was
+ * merged, or its own.
+ */
+int64
+core_member_bearer(int64 program, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "SELECT bearer_id FROM community.member_merge"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+	return SPI_processed > 0 ? core_int64(0, 1) : member;
+}
+
 /* Say what is wrong with a member, unknown or closed. */
 void
 core_refuse_member(int64 program, int64 member, bool closed)

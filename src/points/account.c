@@ -298,6 +298,23 @@ points_refuse_closed(const PointsAccount *account)
 }
 
 /*
+ * The bearer of a member was looked up and locked: was it merged itself while
+ * we waited?
+ */
+void
+points_refuse_merged(const PointsAccount *account)
+{
+	if (account->closed &&
+		core_member_bearer(account->currency->program,
+						   account->member) != account->member)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not change the account of member %lld because of a concurrent merge",
+						(long long) account->member),
+				 errhint("Try again.")));
+}
+
+/*
  * What can be spent from: all but what is held.  A fold may have merged the
  * lots of a hold with others in the purse, so both are settled.
  */

@@ -192,7 +192,7 @@ community_extend(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "extend", names, 0x30);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "extend", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "extend");
 	request.member = PG_GETARG_INT64(0);
 	request.expires_at = PG_GETARG_TIMESTAMPTZ(1);
 	request.given = POINTS_GIVEN_EXPIRES_AT;
@@ -343,7 +343,7 @@ community_reinstate(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "reinstate", names, 0x68);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "reinstate", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "reinstate");
 	request.member = PG_GETARG_INT64(0);
 	key = points_key_argument(fcinfo, 1);
 	if (!PG_ARGISNULL(3))

@@ -34,7 +34,8 @@ typedef struct Hold
 	int64		currency_id;
 	int64		points;
 	TimestampTz expires_at;
-	bool		resolved;
+	bool		counted;		/* among the open holds of its account */
+	bool		resolved;		/* captured or released, not timed out */
 	int64		captured;
 	Purse	   *taken;
 } Hold;
@@ -44,7 +45,7 @@ find_hold(int64 program, Datum key, Hold *hold)
 {
 	static CorePlan plan = {
 		.sql = "SELECT member_id, currency_id, points, expires_at,"
-		" resolved_at IS NOT NULL, coalesce(captured, 0), taken"
+		" resolved_at IS NULL, captured IS NOT NULL, coalesce(captured, 0), taken"
 		" FROM community.hold WHERE program_id = $1 AND key = $2",
 		.nargs = 2,
 		.argtypes = {INT8OID, TEXTOID}
@@ -61,9 +62,10 @@ find_hold(int64 program, Datum key, Hold *hold)
 	hold->currency_id = core_int64(0, 2);
 	hold->points = core_int64(0, 3);
 	hold->expires_at = DatumGetTimestampTz(core_field(0, 4, &isnull));
-	hold->resolved = core_bool(0, 5);
-	hold->captured = core_int64(0, 6);
-	hold->taken = DatumGetPurseP(core_field(0, 7, &isnull));
+	hold->counted = core_bool(0, 5);
+	hold->resolved = core_bool(0, 6);
+	hold->captured = core_int64(0, 7);
+	hold->taken = DatumGetPurseP(core_field(0, 8, &isnull));
 	return true;
 }
 
@@ -213,7 +215,8 @@ lock_hold(int64 program, Datum key, PointsRequest *request,
 		/* what it sets aside is about to be free again, or gone */
 		if (hold->expires_at > (*account)->now)
 			(*account)->held = purse_subtract((*account)->held, hold->taken);
-		(*account)->open_holds--;
+		if (hold->counted)
+			(*account)->open_holds--;
 		return false;
 	}
 	if (points_find_posting(program, key, 1, posting) &&

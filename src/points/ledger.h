@@ -188,6 +188,7 @@ extern bool points_account_owes(const PointsCurrency *currency, int64 member,
 extern PointsAccount *points_lock_account(const PointsCurrency *currency,
 										  int64 member);
 extern void points_refuse_closed(const PointsAccount *account);
+extern void points_refuse_merged(const PointsAccount *account);
 extern Purse *points_free(const PointsAccount *account);
 extern void points_apply(PointsAccount *account, const Purse *delta);
 extern int64 points_deficit(const PointsAccount *account);
@@ -246,6 +247,30 @@ extern Purse *points_returnable(const PointsAccount *account,
 extern Purse *points_take_pending(const Purse *purse, const PurseLot *lot,
 								  int64 points, int64 *taken);
 extern Purse *points_own_lots(const PointsAccount *account);
+
+/* merge.c */
+extern void points_merge_accounts(int64 program, int64 from, int64 into,
+								  Datum key);
+extern int64 points_bring_home(int64 program);
+
+/* fold.c */
+typedef struct PointsFolding
+{
+	int64		program;
+	int32		minimum;
+	int64		from;			/* ids up to here are looked at */
+	int64		to;				/* and then those up to here */
+	int64		folded;			/* accounts */
+	int64		seen;			/* accounts with credits in between */
+	int64		kept_back;		/* the mark stays here or before */
+} PointsFolding;
+
+extern void points_pin_isolation(const char *what);
+extern int64 points_folding_mark(int64 program, int32 minimum);
+extern int64 points_fold_range(PointsFolding *folding, int64 horizon);
+extern int64 points_time_out_holds(int64 program, TimestampTz as_of,
+								   int32 batch_size);
+extern int64 points_rebuild_accounts(int64 program);
 
 /* redeem.c */
 extern Purse *points_take(const PointsAccount *account, int64 points,

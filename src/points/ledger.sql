@@ -18,7 +18,7 @@ COMMENT ON COLUMN community.posting.replay IS 'true when an earlier call with th
 COMMENT ON COLUMN community.posting.member IS 'whose points';
 COMMENT ON COLUMN community.posting.currency IS 'of which currency';
 COMMENT ON COLUMN community.posting.kind IS 'kind of the entry';
-COMMENT ON COLUMN community.posting.points IS 'the change, in minor units; 0 for a hold and its release';
+COMMENT ON COLUMN community.posting.points IS 'the change, in minor units; 0 for a hold and where points only change lots';
 COMMENT ON COLUMN community.posting.delta IS 'the change, lot by lot';
 COMMENT ON COLUMN community.posting.effective_at IS 'as of when it counts';
 COMMENT ON COLUMN community.posting.recorded_at IS 'when it was recorded';
@@ -179,6 +179,15 @@ AS 'MODULE_PATHNAME', 'community_statement';
 COMMENT ON FUNCTION community.statement IS
 'what happened to the points of a member, in order and with a running balance; rows of kind expire are computed';
 REVOKE ALL ON FUNCTION community.statement FROM PUBLIC;
+
+CREATE FUNCTION community.mark_folded(
+	folded_to pg_catalog.int8[],
+	entry_id pg_catalog.int8)
+RETURNS pg_catalog.int8[]
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'community_mark_folded';
+COMMENT ON FUNCTION community.mark_folded IS
+'marks up to which credits are folded, moved ahead to an entry of its node and never back';
 
 CREATE TYPE community.balance AS (
 	available pg_catalog.int8,

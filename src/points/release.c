@@ -115,7 +115,9 @@ points_release_pending(int64 program, Datum key, PointsRequest *request,
 	account =
 		points_lock_account(points_currency_by_id(program,
 												  credit.posting.currency_id),
-							credit.posting.member);
+							core_member_bearer(program,
+											   credit.posting.member));
+	points_refuse_merged(account);
 	(void) find_credit(program, key, &credit);
 	if (find_release(program, key, credit.last_line, posting))
 		return;

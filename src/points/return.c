@@ -255,19 +255,30 @@ reverse_transfer(PointsAccount *from, PointsAccount *to, Original *original,
 				 original->receiver_entry, NULL);
 }
 
-/* Lock all that the reversal touches, in ascending order of members. */
+/*
+ * Lock all that the reversal touches, in ascending order of members.  Where a
+ * member was merged, it is about the points of its bearer.
+ */
 static void
 lock_accounts(const PointsCurrency *currency, const Original *original,
 			  PointsAccount **account, PointsAccount **other)
 {
-	int64		member = original->posting.member;
+	int64		member = core_member_bearer(currency->program,
+											original->posting.member);
+	int64		receiver = original->receiver_entry == 0 ? member :
+	core_member_bearer(currency->program, original->receiver);
 
 	*other = NULL;
-	if (original->receiver_entry != 0 && original->receiver < member)
-		*other = points_lock_account(currency, original->receiver);
+	if (receiver < member)
+		*other = points_lock_account(currency, receiver);
 	*account = points_lock_account(currency, member);
-	if (original->receiver_entry != 0 && *other == NULL)
-		*other = points_lock_account(currency, original->receiver);
+	if (receiver > member)
+		*other = points_lock_account(currency, receiver);
+	else if (original->receiver_entry != 0 && *other == NULL)
+		*other = *account;
+	points_refuse_merged(*account);
+	if (*other != NULL)
+		points_refuse_merged(*other);
 }
 
 /*
@@ -392,12 +403,18 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 						core_program_name(program),
 						TextDatumGetCString(key))));
 	refuse_envelope(&original.posting, key);
+	if (strncmp(original.posting.kind, "merge_", 6) == 0)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_OVER_REVERSAL),
+				 errmsg("merge \"%s\" cannot be reversed",
+						TextDatumGetCString(key))));
 	if (original.posting.points == 0)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_OVER_REVERSAL),
 				 errmsg("%s \"%s\" has moved no points",
 						original.posting.kind, TextDatumGetCString(key)),
-				 errhint("A hold is ended by release().")));
+				 strcmp(original.posting.kind, "hold") == 0 ?
+				 errhint("A hold is ended by release().") : 0));
 	if (has_points && request_key == (Datum) 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

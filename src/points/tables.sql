@@ -124,7 +124,7 @@
 		COMMENT ON COLUMN community.account_fold.currency_id IS 'the currency';
 		COMMENT ON COLUMN community.account_fold.changed_at IS 'time of the last change, strictly increasing';
 		COMMENT ON COLUMN community.account_fold.deficit IS 'points owed, which the next credit settles first';
-		COMMENT ON COLUMN community.account_fold.open_holds IS 'holds not captured or released, timed out or not';
+		COMMENT ON COLUMN community.account_fold.open_holds IS 'holds without resolved_at, timed out or not';
 		COMMENT ON COLUMN community.account_fold.closed IS 'whether the member is closed';
 		COMMENT ON COLUMN community.account_fold.folded_to IS 'credits up to this entry are in the purse; one mark for each node that ever drew ids for it';
 		COMMENT ON COLUMN community.account_fold.purse IS 'sum of all posted entries, and of the others up to the mark';
@@ -156,9 +156,24 @@
 		COMMENT ON COLUMN community.hold.points IS 'points held';
 		COMMENT ON COLUMN community.hold.held_at IS 'since when';
 		COMMENT ON COLUMN community.hold.expires_at IS 'until when, unless resolved before';
-		COMMENT ON COLUMN community.hold.resolved_at IS 'when it was captured or released; null while open or timed out';
-		COMMENT ON COLUMN community.hold.captured IS 'points captured, 0 when released';
+		COMMENT ON COLUMN community.hold.resolved_at IS 'when it was captured or released, or expires_at once maintenance has noted that it timed out';
+		COMMENT ON COLUMN community.hold.captured IS 'points captured, 0 when released, null when it is open or timed out';
 		COMMENT ON COLUMN community.hold.taken IS 'the lots that it holds, positive amounts';
+	END IF;
+
+	IF to_regclass('community.maintenance') IS NULL THEN
+		CREATE TABLE community.maintenance (
+			program_id bigint NOT NULL,
+			name text NOT NULL,
+			done_to bigint[] NOT NULL,
+			done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			CONSTRAINT maintenance_pkey PRIMARY KEY (program_id, name)
+		);
+		COMMENT ON TABLE community.maintenance IS 'how far maintenance has come; without a row it begins anew';
+		COMMENT ON COLUMN community.maintenance.program_id IS 'the program';
+		COMMENT ON COLUMN community.maintenance.name IS 'what is done: fold_accounts and its minimum';
+		COMMENT ON COLUMN community.maintenance.done_to IS 'ids gone through, one mark for each node; accounts without credits after it have shorter tails than the minimum';
+		COMMENT ON COLUMN community.maintenance.done_at IS 'when the mark moved last';
 	END IF;
 
 	IF to_regclass('community.account') IS NULL THEN

@@ -5,7 +5,8 @@
  *
  * One row a member, made when it is enrolled.  Its row lock is the lock of
  * the member: whatever reads events of a member to decide something takes it
- * first.  All functions run inside core_enter().
+ * first.  The events of a member that was merged count for its bearer.  All
+ * functions run inside core_enter().
  *
  *-------------------------------------------------------------------------
  */
@@ -26,7 +27,6 @@
 #include "score/engagement.h"
 
 PG_FUNCTION_INFO_V1(community_decayed_add);
-PG_FUNCTION_INFO_V1(community_rebuild);
 
 /*
  * decayed_add(score, value, at) -> decayed: score + decayed(value, at) with
@@ -97,6 +97,7 @@ typedef struct Addition
 	const Term *terms;
 	int			count;
 	bool		even_closed;
+	bool		closed;
 	bool		refused;		/* because the member is closed */
 	Decayed		result;
 } Addition;
@@ -108,8 +109,8 @@ add_to_row(Datum *values, bool *nulls, void *arg)
 	Addition   *addition = (Addition *) arg;
 	int			i;
 
-	addition->refused = DatumGetBool(values[ENGAGEMENT_CLOSED]) &&
-		!addition->even_closed;
+	addition->closed = DatumGetBool(values[ENGAGEMENT_CLOSED]);
+	addition->refused = addition->closed && !addition->even_closed;
 	if (addition->refused)
 		return false;
 	addition->result = *DatumGetDecayedP(values[ENGAGEMENT_SCORE]);
@@ -165,9 +166,79 @@ score_add_to_found(CoreUpdate *update, double value, TimestampTz at,
 	return added;
 }
 
+/* Lock the row of a member, closed or not; false when there is none. */
+bool
+score_lock_engagement(int64 program, int64 member, bool *closed)
+{
+	static CorePlan plan = {
+		.sql = "SELECT closed FROM community.engagement"
+		" WHERE program_id = $1 AND member_id = $2 FOR NO KEY UPDATE",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+	*closed = SPI_processed == 1 && core_bool(0, 1);
+	return SPI_processed == 1;
+}
+
+/* A closed member was locked: was it merged while we waited for that? */
+static void
+refuse_merged(int64 program, int64 member, int64 bearer)
+{
+	if (core_member_bearer(program, member) != bearer)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not correct an event of member %lld because of a concurrent merge",
+						(long long) member),
+				 errhint("Try again.")));
+}
+
+/* Lock the member that bears what a member did, and add to its score. */
+static bool
+add_to_bearer(int64 program, int64 member, double value, TimestampTz at)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.engagement"
+		" SET score = community.decayed_add(score, $3, $4)"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 4,
+		.argtypes = {INT8OID, INT8OID, FLOAT8OID, TIMESTAMPTZOID}
+	};
+	int64		bearer = core_member_bearer(program, member);
+	Datum		values[4];
+	bool		closed;
+
+	if (!score_lock_engagement(program, bearer, &closed))
+		return false;
+	if (closed)
+		refuse_merged(program, member, bearer);
+	if (value == 0)
+		return true;
+	if (core_table_is_usable(&engagement_table))
+	{
+		bool		found;
+		CoreUpdate *update = score_find_engagement(program, bearer, &found);
+
+		if (found)
+			return score_add_to_found(update, value, at, true);
+		core_table_end_update(update);
+	}
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(bearer);
+	values[2] = Float8GetDatum(value);
+	values[3] = TimestampTzGetDatum(at);
+	core_run(&plan, values, NULL, false);
+	return true;
+}
+
 /*
  * Lock a member and add to its score.  False when there is no such member or
- * when it is closed and new activity is not welcome.
+ * when it is closed and new activity is not welcome.  What corrects an event
+ * is welcome always, and goes to the bearer of a merged member.
  */
 bool
 score_add_engagement(int64 program, int64 member, double value,
@@ -175,32 +246,33 @@ score_add_engagement(int64 program, int64 member, double value,
 {
 	static CorePlan add = {
 		.sql = "UPDATE community.engagement"
-		" SET score = community.decayed_add(score, $4, $5)"
-		" WHERE program_id = $1 AND member_id = $2 AND (NOT closed OR $3)",
-		.nargs = 5,
-		.argtypes = {INT8OID, INT8OID, BOOLOID, FLOAT8OID, TIMESTAMPTZOID}
+		" SET score = community.decayed_add(score, $3, $4)"
+		" WHERE program_id = $1 AND member_id = $2 AND NOT closed",
+		.nargs = 4,
+		.argtypes = {INT8OID, INT8OID, FLOAT8OID, TIMESTAMPTZOID}
 	};
 	static CorePlan lock = {
 		.sql = "SELECT true FROM community.engagement"
-		" WHERE program_id = $1 AND member_id = $2 AND (NOT closed OR $3)"
+		" WHERE program_id = $1 AND member_id = $2 AND NOT closed"
 		" FOR NO KEY UPDATE",
-		.nargs = 3,
-		.argtypes = {INT8OID, INT8OID, BOOLOID}
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
 	};
-	Datum		values[5];
+	Datum		values[4];
 
+	if (even_closed)
+		return add_to_bearer(program, member, value, at);
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(member);
-	values[2] = BoolGetDatum(even_closed);
-	values[3] = Float8GetDatum(value);
-	values[4] = TimestampTzGetDatum(at);
+	values[2] = Float8GetDatum(value);
+	values[3] = TimestampTzGetDatum(at);
 	if (core_table_is_usable(&engagement_table))
 	{
 		bool		found;
 		CoreUpdate *update = score_find_engagement(program, member, &found);
 
 		if (found)
-			return score_add_to_found(update, value, at, even_closed);
+			return score_add_to_found(update, value, at, false);
 		core_table_end_update(update);
 		return false;
 	}
@@ -234,6 +306,15 @@ refuse_closed_member(int64 program, int64 member)
 	core_refuse_member(program, member, true);
 }
 
+/*
+ * Who bears a row of the set "recorded": what corrects an event goes to whom
+ * its member was merged into, while anything new is refused.
+ */
+#define BEARER \
+	"CASE WHEN r.is_new THEN r.member_id ELSE coalesce(" \
+	"(SELECT b.bearer_id FROM community.member_merge AS b" \
+	" WHERE b.program_id = $1 AND b.member_id = r.member_id), r.member_id) END"
+
 /* The same by SQL, for a table that is not as installed. */
 static void
 add_engagements_by_sql(int64 program, bool keep)
@@ -248,7 +329,7 @@ add_engagements_by_sql(int64 program, bool keep)
 	static CorePlan lock = {
 		.sql = "SELECT g.member_id FROM community.engagement AS g"
 		" WHERE g.program_id = $1 AND g.member_id IN"
-		" (SELECT r.member_id FROM recorded AS r WHERE r.engagement <> 0)"
+		" (SELECT " BEARER " FROM recorded AS r WHERE r.engagement <> 0)"
 		" ORDER BY g.member_id FOR NO KEY UPDATE",
 		.nargs = 1,
 		.argtypes = {INT8OID}
@@ -256,11 +337,11 @@ add_engagements_by_sql(int64 program, bool keep)
 	static CorePlan add = {
 		.sql = "UPDATE community.engagement AS g"
 		" SET score = community.decayed_add_all(g.score, s.terms)"
-		" FROM (SELECT r.member_id, array_agg("
+		" FROM (SELECT " BEARER " AS member_id, array_agg("
 		"  community.decayed(r.engagement, r.at, p.half_life) ORDER BY r.event_id) AS terms"
 		"  FROM recorded AS r, (SELECT community.half_life(o.score) AS half_life"
 		"   FROM community.engagement AS o WHERE o.program_id = $1 LIMIT 1) AS p"
-		"  WHERE r.engagement <> 0 GROUP BY r.member_id) AS s"
+		"  WHERE r.engagement <> 0 GROUP BY 1) AS s"
 		" WHERE g.program_id = $1 AND g.member_id = s.member_id",
 		.nargs = 1,
 		.argtypes = {INT8OID}
@@ -310,6 +391,15 @@ add_terms(TermReceiver *receiver)
 				 errmsg("member %lld has no row in \"community.engagement\"",
 						(long long) receiver->member),
 				 errhint("Run SELECT community.rebuild('engagement').")));
+	}
+	if (addition.closed)
+	{
+		/* a query is running on the connection that there is */
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		refuse_merged(receiver->program, receiver->member,
+					  receiver->member);
+		SPI_finish();
 	}
 	receiver->count = 0;
 	receiver->is_new = false;
@@ -361,9 +451,12 @@ void
 score_add_engagements(int64 program, bool keep)
 {
 	static CorePlan plan = {
-		.sql = "SELECT r.member_id, r.engagement, r.at, r.is_new FROM recorded AS r"
-		" WHERE r.engagement <> 0 ORDER BY r.member_id, r.event_id"
+		.sql = "SELECT " BEARER ", r.engagement, r.at, r.is_new FROM recorded AS r"
+		" WHERE r.engagement <> 0 ORDER BY 1, r.event_id",
+		.nargs = 1,
+		.argtypes = {INT8OID}
 	};
+	Datum		values[1];
 	TermReceiver receiver = {{receive_term, term_startup, term_nothing,
 	term_nothing, DestNone}};
 
@@ -376,23 +469,11 @@ score_add_engagements(int64 program, bool keep)
 	receiver.room = 16;
 	receiver.terms = palloc_array(Term, receiver.room);
 	receiver.update = core_table_begin_update(&engagement_table);
-	core_run_into(&plan, NULL, NULL, keep, &receiver.pub);
+	values[0] = Int64GetDatum(program);
+	core_run_into(&plan, values, NULL, keep, &receiver.pub);
 	add_terms(&receiver);
 	core_table_end_update(receiver.update);
 	pfree(receiver.terms);
-}
-
-/* Refuse what is not derived state. */
-static void
-check_rebuild_argument(text *what)
-{
-	char	   *name = text_to_cstring(what);
-
-	if (strcmp(name, "engagement") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cannot rebuild \"%s\"", name),
-				 errhint("What can be rebuilt is \"engagement\".")));
 }
 
 /*
@@ -454,12 +535,73 @@ clear_other_half_life(int64 program)
 }
 
 /*
- * rebuild(what, program) -> bigint: engagement is the sum over the events,
- * each at the time of the event it is or corrects.  Members are locked first,
- * so that the sum is read when no event of theirs is under way.
+ * What the scores of a program are: the sum over the events that a member
+ * bears, each at the time of the event it is or corrects.  With "only" it is
+ * about one member.
  */
-Datum
-community_rebuild(PG_FUNCTION_ARGS)
+#define SET_SCORES(only_bearer, only_member) \
+	"UPDATE community.engagement AS g" \
+	" SET score = s.score, closed = s.closed" \
+	" FROM (SELECT m.member_id, m.status = 'closed' AS closed, coalesce(n.score," \
+	"   community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)) AS score" \
+	"  FROM community.member AS m JOIN community.program AS p" \
+	"   ON p.program_id = m.program_id" \
+	"  LEFT JOIN (SELECT coalesce(b.bearer_id, e.member_id) AS member_id," \
+	"    community.decayed_sum(e.engagement," \
+	"    coalesce(o.occurred_at, e.occurred_at), h.half_life" \
+	"    ORDER BY e.event_id) AS score" \
+	"   FROM community.event AS e JOIN community.program AS h" \
+	"    ON h.program_id = e.program_id" \
+	"   LEFT JOIN community.member_merge AS b" \
+	"    ON b.program_id = e.program_id AND b.member_id = e.member_id" \
+	"   LEFT JOIN community.event AS o ON o.program_id = e.program_id" \
+	"    AND o.event_id = e.corrects" \
+	"   WHERE e.program_id = $1" only_bearer " GROUP BY 1) AS n" \
+	"   ON n.member_id = m.member_id" \
+	"  WHERE m.program_id = $1" only_member ") AS s" \
+	" WHERE g.program_id = $1 AND g.member_id = s.member_id" \
+	" AND (g.score IS NULL OR g.closed <> s.closed" \
+	" OR g.score::text <> s.score::text)"
+
+/*
+ * Give "into" what "from" had, once that is on record; both are locked.  It
+ * is computed anew, so that rebuild() finds the very same.
+ */
+void
+score_merge_engagement(int64 program, int64 from, int64 into)
+{
+	static CorePlan clear = {
+		.sql = "UPDATE community.engagement SET closed = true,"
+		" score = community.decayed(0, '2000-01-01 00:00:00+00',"
+		"  community.half_life(score))"
+		" WHERE program_id = $1 AND member_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	static CorePlan add = {
+		.sql = SET_SCORES(" AND e.member_id IN (SELECT $2 UNION ALL"
+						  " SELECT o.member_id FROM community.member_merge AS o"
+						  " WHERE o.program_id = $1 AND o.bearer_id = $2)",
+						  " AND m.member_id = $2"),
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(from);
+	core_run(&clear, values, NULL, false);
+	values[1] = Int64GetDatum(into);
+	core_run(&add, values, NULL, false);
+}
+
+/*
+ * Compute all scores of a program anew; gives the number that were wrong.
+ * Members are locked first, so that the sum is read when no event of theirs
+ * is under way.
+ */
+int64
+score_rebuild_engagement(int64 program)
 {
 	static CorePlan open = {
 		.sql = "INSERT INTO community.engagement (program_id, member_id, closed,"
@@ -478,40 +620,16 @@ community_rebuild(PG_FUNCTION_ARGS)
 		.argtypes = {INT8OID}
 	};
 	static CorePlan rebuild = {
-		.sql = "UPDATE community.engagement AS g"
-		" SET score = s.score, closed = s.closed"
-		" FROM (SELECT m.member_id, m.status = 'closed' AS closed, coalesce(n.score,"
-		"   community.decayed(0, '2000-01-01 00:00:00+00', p.half_life)) AS score"
-		"  FROM community.member AS m JOIN community.program AS p"
-		"   ON p.program_id = m.program_id"
-		"  LEFT JOIN (SELECT e.member_id, community.decayed_sum(e.engagement,"
-		"    coalesce(o.occurred_at, e.occurred_at), h.half_life"
-		"    ORDER BY e.event_id) AS score"
-		"   FROM community.event AS e JOIN community.program AS h"
-		"    ON h.program_id = e.program_id"
-		"   LEFT JOIN community.event AS o ON o.program_id = e.program_id"
-		"    AND o.event_id = e.corrects"
-		"   WHERE e.program_id = $1 GROUP BY e.member_id) AS n"
-		"   ON n.member_id = m.member_id"
-		"  WHERE m.program_id = $1) AS s"
-		" WHERE g.program_id = $1 AND g.member_id = s.member_id"
-		" AND (g.score IS NULL OR g.closed <> s.closed"
-		" OR g.score::text <> s.score::text)",
+		.sql = SET_SCORES("", ""),
 		.nargs = 1,
 		.argtypes = {INT8OID}
 	};
 	Datum		values[1];
-	CoreScope	scope;
-	int64		changed;
 
-	check_rebuild_argument(PG_GETARG_TEXT_PP(0));
-	values[0] = PG_GETARG_DATUM(1);
-	core_enter(&scope);
-	clear_other_half_life(PG_GETARG_INT64(1));
+	values[0] = Int64GetDatum(program);
+	clear_other_half_life(program);
 	core_run(&open, values, NULL, false);
 	core_run_into(&lock, values, NULL, false, None_Receiver);
 	core_run(&rebuild, values, NULL, false);
-	changed = (int64) SPI_processed;
-	core_leave(&scope);
-	PG_RETURN_INT64(changed);
+	return (int64) SPI_processed;
 }

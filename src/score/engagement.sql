@@ -1,16 +1,6 @@
 
 -- ------------------------------------------------- engagement of members
 
-CREATE FUNCTION community.rebuild(
-	what pg_catalog.text,
-	program pg_catalog.int8 DEFAULT community.current_program())
-RETURNS pg_catalog.int8
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'community_rebuild';
-COMMENT ON FUNCTION community.rebuild IS
-'computes derived state anew from the events, what is ''engagement''; gives the number of rows it changed';
-REVOKE ALL ON FUNCTION community.rebuild FROM PUBLIC;
-
 CREATE FUNCTION community.super_users(
 	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
 	program pg_catalog.int8 DEFAULT community.current_program())
@@ -35,12 +25,14 @@ BEGIN
 	RETURN QUERY
 	WITH transaction AS (
 		-- an event with its corrections, as it stood at that time
-		SELECT min(e.member_id) AS member_id,
+		SELECT min(coalesce(b.bearer_id, e.member_id)) AS member_id,
 			min(e.occurred_at) FILTER (WHERE e.kind = 'record') AS occurred_at,
 			sum(e.amount) AS amount
 		FROM community.event AS e
 		LEFT JOIN community.activity_type AS t
 			ON t.program_id = e.program_id AND t.type = e.type
+		LEFT JOIN community.member_merge AS b
+			ON b.program_id = e.program_id AND b.member_id = e.member_id
 		WHERE e.program_id = super_users.program
 			AND e.occurred_at <= super_users.as_of
 			AND t.revenue IS NOT FALSE
@@ -62,15 +54,18 @@ BEGIN
 		FROM buyer AS b
 	), later AS (
 		-- what the scores hold of events that had not occurred by then
-		SELECT e.member_id, community.decayed_sum(e.engagement,
-			coalesce(o.occurred_at, e.occurred_at), p.half_life) AS score
+		SELECT coalesce(b.bearer_id, e.member_id) AS member_id,
+			community.decayed_sum(e.engagement,
+				coalesce(o.occurred_at, e.occurred_at), p.half_life) AS score
 		FROM community.event AS e
 		JOIN community.program AS p ON p.program_id = e.program_id
 		LEFT JOIN community.event AS o
 			ON o.program_id = e.program_id AND o.event_id = e.corrects
+		LEFT JOIN community.member_merge AS b
+			ON b.program_id = e.program_id AND b.member_id = e.member_id
 		WHERE e.program_id = super_users.program
 			AND e.occurred_at > super_users.as_of
-		GROUP BY e.member_id
+		GROUP BY 1
 	), board AS (
 		SELECT g.member_id, CASE WHEN l.member_id IS NULL THEN g.score
 			ELSE g.score OPERATOR(community.-) l.score END AS score
