@@ -38,33 +38,61 @@ typedef struct Original
 } Original;
 
 /*
+ * Points that have lapsed, under the keys they had: a fold knows only how
+ * many there are, and those of one credit are not for another to take back.
+ */
+static Purse *
+lapsed_lots(const PointsAccount *account, Purse **lapsed)
+{
+	if (*lapsed == NULL)
+		*lapsed = purse_subtract(points_own_lots(account), account->held);
+	return *lapsed;
+}
+
+/*
  * The points of the credit that are still where it put them, as a delta.
  * Lots are compared as they are by now.
  */
 static Purse *
-take_own(const Purse *free, const Purse *credit, TimestampTz now,
-		 bool only_pending)
+take_own(const PointsAccount *account, const Purse *free,
+		 const Purse *credit, bool only_pending)
 {
-	Purse	   *own = purse_settle(credit, now);
+	Purse	   *lapsed = NULL;
 	Purse	   *result = purse_zero();
 	int			i;
 
-	for (i = 0; i < purse_count(own); i++)
+	for (i = 0; i < purse_count(credit); i++)
 	{
-		PurseLot	lot = purse_lots(own)[i];
+		PurseLot	lot = purse_lots(credit)[i];
+		bool		pending = lot.available_at > account->now;
+		Purse	   *delta;
 		int64		taken;
 
-		if (lot.points <= 0 || (only_pending && lot.available_at <= now))
+		if (lot.points <= 0 || (only_pending && !pending))
 			continue;
-		result = purse_add(result, purse_take_lot(purse_add(free, result),
-												  &lot, lot.points, &taken));
-		if (only_pending || lot.available_at != DT_NOEND)
-			continue;
-		/* what release() has made of the lot */
-		lot.available_at = DT_NOBEGIN;
-		result = purse_add(result, purse_take_lot(purse_add(free, result),
-												  &lot, lot.points - taken,
-												  &taken));
+		if (!pending)
+			lot.available_at = DT_NOBEGIN;
+		if (lot.expires_at <= account->now)
+			delta = purse_take_lot(lapsed_lots(account, &lapsed), &lot,
+								   lot.points, &taken);
+		else if (pending)
+			delta = points_take_pending(free, &lot, lot.points, &taken);
+		else
+			delta = purse_take_lot(free, &lot, lot.points, &taken);
+		free = purse_add(free, delta);
+		if (!only_pending && lot.available_at == DT_NOEND &&
+			taken < lot.points)
+		{
+			/* what release() has made of the lot */
+			Purse	   *released;
+
+			lot.available_at = DT_NOBEGIN;
+			released = purse_take_lot(free, &lot, lot.points - taken, &taken);
+			free = purse_add(free, released);
+			delta = purse_add(delta, released);
+		}
+		lapsed = lapsed == NULL ? NULL : purse_add(lapsed, delta);
+		result = purse_add(result, delta);
 	}
 	return result;
 }
@@ -78,14 +106,14 @@ points_take_back(const PointsAccount *account, const Purse *credit,
 				 int64 *taken)
 {
 	PointsReturnPolicy policy = account->currency->return_policy;
-	Purse	   *free = purse_settle(points_free(account), account->now);
+	Purse	   *free = points_free(account);
 	int64		points = purse_total(credit);
 	int64		more = 0;
 	Purse	   *delta = purse_zero();
 
 	/* where activity moves the expiry of all, none has lots of its own */
 	if (account->currency->inactive_after == NULL)
-		delta = take_own(free, credit, account->now,
+		delta = take_own(account, free, credit,
 						 policy == POINTS_RETURN_ONLY_PENDING);
 	*taken = -purse_total(delta);
 	if (policy == POINTS_RETURN_ONLY_PENDING || *taken == points)
