@@ -95,15 +95,19 @@ read_correction(int64 program, int64 event_id, Correction *correction)
 	event->amount = correction->whole - correction->part;
 	event->occurred_at = DatumGetTimestampTz(core_field(0, 12, &isnull));
 	event->payload = core_field(0, 13, &isnull);
+	event->member = core_member_bearer(program, event->member);
+	if (event->has_target)
+		event->target = core_member_bearer(program, event->target);
 	return true;
 }
 
-/* All credits under the event, by member and currency, oldest first. */
+/* All credits under the event, by who bears them and currency. */
 static Credit *
 read_credits(const Correction *correction, int *count)
 {
 	static CorePlan plan = {
-		.sql = "SELECT e.entry_id, e.member_id, e.currency_id, e.points,"
+		.sql = "SELECT e.entry_id, coalesce(b.bearer_id, e.member_id) AS bearer,"
+		" e.currency_id, e.points,"
 		" e.points - coalesce(sum(r.cut - r.points), 0)::bigint, e.delta"
 		" FROM (SELECT n.* FROM community.event AS v"
 		"  JOIN community.entry AS n ON n.program_id = v.program_id"
@@ -116,8 +120,10 @@ read_credits(const Correction *correction, int *count)
 		"  WHERE v.program_id = $1 AND v.source = $2 AND v.key = $3"
 		"  AND v.revision >= $4 AND n.kind = 'reverse') AS r"
 		" ON r.reverses = e.entry_id"
-		" GROUP BY e.entry_id, e.member_id, e.currency_id, e.points, e.delta"
-		" ORDER BY e.member_id, e.currency_id, e.entry_id",
+		" LEFT JOIN community.member_merge AS b"
+		"  ON b.program_id = $1 AND b.member_id = e.member_id"
+		" GROUP BY e.entry_id, bearer, e.currency_id, e.points, e.delta"
+		" ORDER BY bearer, e.currency_id, e.entry_id",
 		.nargs = 4,
 		.argtypes = {INT8OID, TEXTOID, TEXTOID, INT4OID}
 	};
@@ -156,6 +162,7 @@ take_credit(const Correction *correction, const Credit *credit, int64 points,
 	PointsEntry entry = {0};
 	int64		taken;
 
+	points_refuse_merged(account);
 	entry.kind = "reverse";
 	entry.key = points_event_key();
 	entry.event_id = correction->event_id;

@@ -243,6 +243,7 @@ extern Purse *points_take_back(const PointsAccount *account,
 extern Purse *points_returnable(const PointsAccount *account,
 								const Purse *credit, int64 from,
 								int64 points);
+
 /* extend.c */
 extern Purse *points_take_pending(const Purse *purse, const PurseLot *lot,
 								  int64 points, int64 *taken);
