@@ -153,6 +153,10 @@ typedef struct Accounts
 	Datum		first_ids;
 } Accounts;
 
+/*
+ * Credits of the range are counted anew only where they do not tell by
+ * themselves that the tail is long, or that it was folded a batch ago.
+ */
 static void
 find_accounts(PointsFolding *folding, int64 horizon, Accounts *accounts)
 {
@@ -162,9 +166,14 @@ find_accounts(PointsFolding *folding, int64 horizon, Accounts *accounts)
 		" array_agg(a.currency_id ORDER BY a.member_id, a.currency_id) FILTER (WHERE a.many),"
 		" array_agg(a.first_id ORDER BY a.member_id, a.currency_id) FILTER (WHERE a.many)"
 		" FROM (SELECT n.member_id, n.currency_id, n.first_id,"
-		"  (SELECT count(*) FROM (SELECT FROM community.entry AS e WHERE "
-		UNFOLDED("n.member_id", "n.currency_id") " LIMIT $5) AS t) >= $5 AS many"
-		"  FROM (SELECT e.member_id, e.currency_id, min(e.entry_id) AS first_id"
+		"  CASE WHEN community.is_folded(n.last_id, f.folded_to) THEN false"
+		"  WHEN n.fresh >= $5 AND community.is_folded(n.first_id, f.folded_to) IS NOT TRUE"
+		"   THEN true"
+		"  ELSE (SELECT count(*) FROM (SELECT FROM community.entry AS e WHERE "
+		UNFOLDED("n.member_id", "n.currency_id") " LIMIT $5) AS t) >= $5"
+		"  END AS many"
+		"  FROM (SELECT e.member_id, e.currency_id, min(e.entry_id) AS first_id,"
+		"   max(e.entry_id) AS last_id, count(*) AS fresh"
 		"   FROM community.entry AS e WHERE e.program_id = $1"
 		"   AND e.entry_id > $2 AND e.entry_id <= $3 AND NOT e.posted"
 		"   GROUP BY e.member_id, e.currency_id) AS n"
