@@ -67,8 +67,10 @@ SELECT pg_temp.refused($$SELECT community.redeem(1, 5, 'new year')$$);
 -- claims: each member one share, each share once
 SELECT count(c.points), sum(c.points) BETWEEN 5 AND 995 AS a_part FROM generate_series(2, 6) AS m, community.claim_envelope(:e, m) AS c;
 SELECT p.replay, p.kind, p.member, p.entry_id = e.entry_id AND p.delta OPERATOR(community.=) e.delta AS the_first
-FROM community.claim_envelope(:e, 2) AS p, community.entry AS e WHERE e.member_id = 2;
-SELECT b.available = c.points AS right FROM community.balance(2) AS b, community.envelope_claim AS c WHERE c.member_id = 2;
+FROM community.claim_envelope(:e, 2) AS p, community.entry AS e
+WHERE e.program_id = community.current_program() AND e.member_id = 2;
+SELECT b.available = c.points AS right FROM community.balance(2) AS b, community.envelope_claim AS c
+WHERE c.program_id = community.current_program() AND c.member_id = 2;
 SELECT pg_temp.refused(format('SELECT community.claim_envelope(%s, 2, %L)', :e, 'once more'));
 SELECT replay FROM community.claim_envelope(:e, 7, 'my key');
 SELECT replay FROM community.claim_envelope(:e, 7, 'my key');

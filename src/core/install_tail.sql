@@ -49,8 +49,14 @@
 			' FOR EACH ROW EXECUTE FUNCTION community.note_change()', thing.relation);
 		EXECUTE format('CREATE TRIGGER note_truncate AFTER TRUNCATE ON %s'
 			' FOR EACH STATEMENT EXECUTE FUNCTION community.note_change()', thing.relation);
-		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER note_change', thing.relation);
-		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER note_truncate', thing.relation);
+	END LOOP;
+	-- on replicas too; a restore of data with --disable-triggers forgets that
+	FOR thing IN
+		SELECT t.tgrelid::regclass AS relation, t.tgname AS name
+		FROM pg_trigger AS t
+		WHERE t.tgfoid = 'community.note_change()'::regprocedure AND t.tgenabled = 'O'
+	LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', thing.relation, thing.name);
 	END LOOP;
 
 	-- attachments whose triggers went with the extension

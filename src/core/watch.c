@@ -58,7 +58,8 @@ tells_changes(Oid table_id)
 		Trigger    *trigger = &triggers->triggers[i];
 		char	   *function = get_func_name(trigger->tgfoid);
 
-		tells |= trigger->tgenabled == TRIGGER_FIRES_ALWAYS &&
+		tells |= (trigger->tgenabled == TRIGGER_FIRES_ALWAYS ||
+				  trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN) &&
 			TRIGGER_FOR_ROW(trigger->tgtype) &&
 			(trigger->tgtype & wanted) == wanted &&
 			function != NULL && strcmp(function, "note_change") == 0;

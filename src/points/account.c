@@ -283,7 +283,9 @@ points_lock_account(const PointsCurrency *currency, int64 member)
 		(void) read_tail(account);
 	}
 	/* deltas name lots as they are by now; the row is to know the same ones */
-	account->stored = purse_settle(account->stored, account->now);
+	/* as of a day ago: for readers whose transaction began before this */
+	account->stored = purse_settle(account->stored,
+								   account->now - USECS_PER_DAY);
 	account->purse = purse_settle(account->purse, account->now);
 	read_holds(account);
 	return account;

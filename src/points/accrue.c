@@ -303,7 +303,7 @@ community_accrue(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "accrue", names, 0x1f0);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "accrue", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "accrue");
 	request.member = PG_GETARG_INT64(0);
 	request.points = points_amount_argument(PG_GETARG_INT64(1), "accrue");
 	key = points_key_argument(fcinfo, 2);

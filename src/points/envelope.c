@@ -403,7 +403,7 @@ community_issue_envelope(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "issue_envelope", names, 0x141);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "envelope_out", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "envelope_out");
 	order.paid_by_member = !PG_ARGISNULL(0);
 	if (order.paid_by_member)
 		request.member = PG_GETARG_INT64(0);

@@ -275,7 +275,7 @@ community_claim_envelope(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "claim_envelope", names, 0x04);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "envelope_in", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "envelope_in");
 	request.other = PG_GETARG_INT64(0);
 	request.member = PG_GETARG_INT64(1);
 	if (PG_ARGISNULL(2))
@@ -357,7 +357,7 @@ give_back(PointsAccount *account, const PointsEnvelope *envelope,
 	if (!points_find_posting(currency->program, envelope->key, 0, &issued))
 		elog(ERROR, "envelope %lld has no entry", (long long) envelope->id);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "reclaim", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "reclaim");
 	request.member = envelope->member;
 	request.currency_id = currency->id;
 	request.points = points;

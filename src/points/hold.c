@@ -166,7 +166,7 @@ community_hold(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "hold", names, 0x20);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "hold", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "hold");
 	request.member = PG_GETARG_INT64(0);
 	request.points = points_amount_argument(PG_GETARG_INT64(1), "hold");
 	key = points_key_argument(fcinfo, 2);
@@ -280,7 +280,7 @@ community_capture(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "capture", names, 0x02);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "capture", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "capture");
 	key = points_key_argument(fcinfo, 0);
 	if (!PG_ARGISNULL(1))
 		request.points = points_amount_argument(PG_GETARG_INT64(1),
@@ -326,7 +326,7 @@ community_release(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "release", names, 0);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "release", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "release");
 	key = points_key_argument(fcinfo, 0);
 	program = PG_GETARG_INT64(1);
 

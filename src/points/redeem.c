@@ -98,7 +98,7 @@ community_redeem(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "redeem", names, 0x10);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "redeem", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "redeem");
 	request.member = PG_GETARG_INT64(0);
 	request.points = points_amount_argument(PG_GETARG_INT64(1), "redeem");
 	key = points_key_argument(fcinfo, 2);
@@ -133,7 +133,7 @@ community_adjust(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "adjust", names, 0x1e0);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "adjust", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "adjust");
 	request.member = PG_GETARG_INT64(0);
 	request.points = PG_GETARG_INT64(1);
 	if (request.points == 0 || request.points == PG_INT64_MIN)

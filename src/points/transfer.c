@@ -88,7 +88,7 @@ community_transfer(PG_FUNCTION_ARGS)
 
 	points_refuse_nulls(fcinfo, "transfer", names, 0x20);
 	memset(&request, 0, sizeof(request));
-	strlcpy(request.kind, "transfer", sizeof(request.kind));
+	snprintf(request.kind, sizeof(request.kind), "transfer");
 	request.member = PG_GETARG_INT64(0);
 	request.other = PG_GETARG_INT64(1);
 	if (request.member == request.other)
