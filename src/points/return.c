@@ -105,6 +105,8 @@ Purse *
 points_take_back(const PointsAccount *account, const Purse *credit,
 				 int64 *taken)
 {
+	static const PurseLot expired = {.available_at = DT_NOBEGIN,
+	.expires_at = DT_NOBEGIN};
 	PointsReturnPolicy policy = account->currency->return_policy;
 	Purse	   *free = points_free(account);
 	int64		points = purse_total(credit);
@@ -123,6 +125,13 @@ points_take_back(const PointsAccount *account, const Purse *credit,
 		delta = purse_add(delta, purse_take_up_to(free, points - *taken,
 												  account->now, &more));
 	*taken += more;
+	/* nobody owes what has expired; where lots are known, it is found above */
+	if (account->currency->inactive_after != NULL)
+	{
+		delta = purse_add(delta, purse_take_lot(free, &expired,
+												points - *taken, &more));
+		*taken += more;
+	}
 	if (policy == POINTS_RETURN_DEFICIT && *taken < points)
 	{
 		delta = purse_add(delta, points_debt(points - *taken));
