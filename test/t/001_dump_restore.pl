@@ -67,11 +67,27 @@ SELECT community.close_member(1009, 'left');
 INSERT INTO community.inbox (member_id, type, key) VALUES (1002, 'post', 'in1'), (77, 'post', 'in2');
 CALL community.process_inbox();
 INSERT INTO community.inbox (member_id, type, key) VALUES (1003, 'post', 'in3');
+
+-- points: accounts folded and not, holds, debts, a gift, parts taken back
+INSERT INTO community.currency (program_id, code, expires_after, return_policy)
+	VALUES (community.current_program(), 'miles', '100 years', 'deficit');
+SELECT community.accrue(1001, 10, 'a' || i, 'miles') FROM generate_series(1, 50) AS i;
+SELECT community.redeem(1001, 5, 'r1', 'miles');
+SELECT community.accrue(1001, 7, 'tail ' || i, 'miles') FROM generate_series(1, 5) AS i;
+SELECT community.hold(1001, 30, 'h1', 'miles', '2300-01-01'), community.hold(1001, 20, 'h2', 'miles', '2300-01-01');
+SELECT community.capture('h2', 15);
+SELECT community.transfer(1001, 1002, 40, 't1', 'miles');
+SELECT community.accrue(1003, 10, 'owed', 'miles');
+SELECT community.redeem(1003, 10, 'spent', 'miles');
+SELECT community.reverse('owed', 'refund', source => 'ledger');
+SELECT community.reverse('a1', 'part', 4, 'ledger', request_key => 'part');
+SELECT community.accrue(1004, 3, 'never debited', 'miles');
 SQL
 
 my $old = tables_of($node, 'old');
 cmp_ok(length($old->{event}), '>', 10000, 'there are events to be dumped');
-foreach my $table (qw(attachment engagement inbox inbox_fault job_run member program))
+foreach my $table (
+	qw(account_fold attachment currency engagement entry hold inbox inbox_fault job_run member program))
 {
 	isnt($old->{$table}, '', "there are rows of $table");
 }
@@ -91,13 +107,58 @@ my $indexes = q{SELECT indexrelid::regclass::text COLLATE "C", pg_get_indexdef(i
 	JOIN pg_class AS c ON c.oid = i.indrelid AND c.relnamespace = 'community'::regnamespace ORDER BY 1};
 my $order = q{SELECT program_id, member_id FROM community.engagement ORDER BY program_id, score DESC, member_id};
 
+my $accounts = q{SELECT member_id, currency, available, pending, held, deficit, tail
+	FROM community.account ORDER BY 1, 2};
+my $lots = q{SELECT member_id, currency, points, expires_at, state FROM community.lot ORDER BY 1, 2, 3, 4};
+my $books = q{SELECT count(*) FROM community.account_purse AS a JOIN (SELECT program_id, member_id,
+	currency_id, community.sum(delta) AS purse FROM community.entry GROUP BY 1, 2, 3) AS e
+	USING (program_id, member_id, currency_id)
+	WHERE community.settle(a.purse, now()) OPERATOR(community.<>) community.settle(e.purse, now())};
+
+# What the ledger must be able to do after a restore
+sub check_points
+{
+	my ($there, $db, $what) = @_;
+	my $points = sub {
+		return $there->safe_psql($db, "SET community.program = 'forum'; $_[0]");
+	};
+
+	is($there->safe_psql($db, $books), '0', "$what: accounts are the sums of their entries");
+	is($points->(q{SELECT replay FROM community.accrue(1001, 10, 'a50', 'miles');
+			SELECT replay FROM community.redeem(1001, 5, 'r1', 'miles');
+			SELECT replay FROM community.capture('h2', 15);
+			SELECT replay FROM community.reverse('a1', 'part', 4, 'ledger', request_key => 'part')}),
+		"t\nt\nt\nt", "$what: old calls are replays");
+	is(sqlstate($there, $db, "SET community.program = 'forum'; SELECT community.redeem(1001, 5, 'a50', 'miles')"),
+		'CM001', "$what: an old key for another call is refused");
+	is(sqlstate($there, $db, 'DELETE FROM community.entry'), 'CM007', "$what: entries are append-only");
+
+	# the accounts are folded up to ids of the old cluster
+	my $before = $points->(q{SELECT available FROM community.balance(1001, 'miles')});
+	$points->(q{SELECT community.accrue(1001, 1, 'new ' || i, 'miles') FROM generate_series(1, 40) AS i});
+	is($points->(q{SELECT available FROM community.balance(1001, 'miles')}),
+		$before + 40, "$what: new credits count");
+	$points->(q{SELECT community.redeem(1001, 2, 'new r', 'miles')});
+	is($points->(q{SELECT available FROM community.balance(1001, 'miles')}),
+		$before + 38, "$what: and still do when they are folded");
+	is($points->(q{SELECT points FROM community.capture('h1')}), '-30', "$what: a hold is captured");
+	is($points->(q{SELECT deficit FROM community.balance(1003, 'miles')}), '10', "$what: a debt is known");
+	$points->(q{SELECT community.accrue(1003, 12, 'pays', 'miles')});
+	is($points->(q{SELECT deficit, available FROM community.balance(1003, 'miles')}),
+		'0|2', "$what: and paid");
+	is($points->(q{SELECT points FROM community.redeem(1004, 3, 'first debit', 'miles')}),
+		'-3', "$what: an account that was never debited is");
+	is($there->safe_psql($db, $books), '0', "$what: accounts are the sums of their entries afterwards");
+	return;
+}
+
 # Everything that a restored database must be able to do
 sub check
 {
 	my ($db, $what) = @_;
 
 	is_same_community(tables_of($node, $db), $old, $what);
-	foreach my $query ($triggers, $owners, $columns, $constraints, $indexes, $order)
+	foreach my $query ($triggers, $owners, $columns, $constraints, $indexes, $order, $accounts, $lots)
 	{
 		is($node->safe_psql($db, $query), $node->safe_psql('old', $query),
 			"$what: same result of " . substr($query =~ s/\s+/ /gr, 0, 50));
@@ -147,6 +208,7 @@ sub check
 			"Shop Too".visit FOR VALUES FROM ('2024-03-01') TO ('2024-04-01');
 			SELECT count(*) FROM pg_trigger WHERE tgrelid = '"Shop Too".visit_3'::regclass}),
 		'8', "$what: a new partition is followed");
+	check_points($node, $db, $what);
 	is(sqlstate($node, $db, 'DROP EXTENSION community'), '2BP01',
 		"$what: the extension is not dropped while its tables are there");
 	return;
@@ -186,6 +248,19 @@ $node->safe_psql('postgres', 'CREATE DATABASE again');
 $node->command_ok([ 'pg_restore', @where, '-e', '-d', 'again', "$dir/again" ], 'pg_restore once more');
 eval { is_same_community(tables_of($node, 'again'), tables_of($node, 'custom'), 'second round'); 1 }
   or fail('checks broke off: ' . $@);
+
+# a younger cluster, whose transaction ids are lower than those that wrote
+my $young = new_node('young');
+$young->command_ok(
+	[ 'psql', '-Xq', '-h', $young->host, '-p', $young->port, '-d', 'postgres',
+		'-v', 'ON_ERROR_STOP=1', '-o', "$dir/young.out", '-f', "$dir/plain.sql" ],
+	'restore into a younger cluster');
+my $now = 'SELECT pg_current_xact_id()';
+cmp_ok($young->safe_psql('postgres', $now), '<', $node->safe_psql('old', $now), 'it is younger');
+is($young->safe_psql('postgres', $_), $node->safe_psql('old', $_), 'younger cluster: same result of '
+	  . substr(s/\s+/ /gr, 0, 50)) foreach ($accounts, $lots);
+eval { check_points($young, 'postgres', 'younger cluster'); 1 } or fail('checks broke off: ' . $@);
+$young->stop;
 
 $node->stop;
 done_testing();

@@ -20,6 +20,7 @@ INSERT INTO orders SELECT i, 1 + i % 1000, i * 0.01, '2024-01-01'::timestamptz +
 	FROM generate_series(1, @{[ROWS]}) AS i;
 SELECT community.attach('orders', 'order', 'customer', 'total', 'at');
 SELECT community.enroll(5000, joined_at => '2024-01-01');
+SELECT community.enroll(5001, joined_at => '2024-01-01');
 CHECKPOINT;
 SQL
 
@@ -28,6 +29,12 @@ my $fill = psql_start($node, 'postgres', 'fill',
 	"CALL community.backfill('orders', 'order', batch_size => 500);\n");
 my $record = psql_start($node, 'postgres', 'record',
 	join('', map { "SELECT amount FROM community.record(5000, 'post', 'k$_', $_);\n" } 1 .. 100000));
+
+# Two more give points and spend them; tails grow long and are folded all the time.
+my $give = psql_start($node, 'postgres', 'give',
+	join('', map { "SELECT points FROM community.accrue(5001, $_, 'g$_');\n" } 1 .. 100000));
+my $spend = psql_start($node, 'postgres', 'spend',
+	join('', map { "SELECT points FROM community.redeem(5001, 1, 's$_');\nSELECT pg_sleep(0.02);\n" } 1 .. 100000));
 
 my $job = 'SELECT status, done FROM community.job';
 my ($status, $done) = ('', 0);
@@ -43,7 +50,7 @@ is(sqlstate($node, 'postgres', "CALL community.backfill('orders', 'order')"),
 	'55006', 'a second backfill is refused meanwhile');
 
 $node->stop('immediate');
-eval { $_->finish } foreach ($fill, $record);
+eval { $_->finish } foreach ($fill, $record, $give, $spend);
 $node->start;
 
 ($status, $done) = split /\|/, $node->safe_psql('postgres', $job);
@@ -67,6 +74,31 @@ is( $node->safe_psql('postgres',
 		qq{SELECT replay FROM community.record(5000, 'post', 'k$kept', $kept);
 		SELECT replay FROM community.record(5000, 'post', 'k} . ($kept + 1) . q{', 1);}),
 	"t\nf", 'the last event is a replay, the next is new');
+
+# Points: nothing acknowledged is lost, nothing counts twice, folded or not.
+my @given = grep { /^\d+$/ } split /\n/, psql_output('give');
+my @spent = grep { /^-1$/ } split /\n/, psql_output('spend');
+cmp_ok(scalar @given, '>=', 100, 'points were given before the crash');
+cmp_ok(scalar @spent, '>=', 1, 'and spent');
+my $books = q{SELECT count(*) FILTER (WHERE kind = 'accrue'), coalesce(max(points), 0),
+	count(*) FILTER (WHERE kind = 'redeem'), sum(points) FROM community.entry WHERE member_id = 5001};
+my ($credits, $largest, $debits, $sum) = split /\|/, $node->safe_psql('postgres', $books);
+cmp_ok($credits, '>=', scalar @given, 'no acknowledged credit is lost');
+cmp_ok($credits, '<=', @given + 1, 'no credit is there that nobody sent');
+is($largest, $credits, 'no credit is missing in between');
+cmp_ok($debits, '>=', scalar @spent, 'no acknowledged debit is lost');
+cmp_ok($debits, '<=', @spent + 1, 'no debit is there that nobody sent');
+is($node->safe_psql('postgres', 'SELECT cardinality(folded_to) > 0 FROM community.account_fold WHERE member_id = 5001'),
+	't', 'the account was folded before the crash');
+is($node->safe_psql('postgres', 'SELECT available FROM community.balance(5001)'),
+	$sum, 'the balance is the sum of the entries');
+is( $node->safe_psql('postgres',
+		qq{SELECT replay FROM community.accrue(5001, $credits, 'g$credits');
+		SELECT replay FROM community.redeem(5001, 1, 's$debits');
+		SELECT count(community.accrue(5001, 1, 'after ' || i)) FROM generate_series(1, 40) AS i;
+		SELECT points FROM community.redeem(5001, $sum + 40, 'all');
+		SELECT available, deficit FROM community.balance(5001)}),
+	"t\nt\n40\n-@{[$sum + 40]}\n0|0", 'retries are replays, and every point can be spent once');
 
 # Orders change while the job lies still.
 $node->safe_psql('postgres', q{

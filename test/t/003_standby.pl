@@ -31,6 +31,11 @@ SELECT community.record(5, 'post', 'k1', 3, '2024-06-01');
 SELECT community.enroll(external_id => 'ann');
 SELECT community.close_member(7, 'left');
 INSERT INTO community.inbox (member_id, type, key) VALUES (5, 'post', 'k2');
+SELECT community.accrue(5, 10, 'a' || i) FROM generate_series(1, 40) AS i;
+SELECT community.redeem(5, 30, 'r1');
+SELECT community.accrue(5, 1, 'tail');
+SELECT community.hold(5, 50, 'h1', expires_at => 'infinity');
+SELECT community.transfer(5, 6, 20, 't1');
 SQL
 $primary->wait_for_catchup($standby);
 
@@ -48,6 +53,15 @@ is($standby->safe_psql('postgres', $users), $primary->safe_psql('postgres', $use
 is( $standby->safe_psql('postgres', q{SELECT community.member_id('ann') IS NOT NULL}),
 	't', 'a member is found on the standby');
 
+my $balances = q{SELECT m.member_id, b.* FROM community.member AS m, community.balance(m.member_id) AS b
+	WHERE m.member_id IN (5, 6) ORDER BY 1};
+is($standby->safe_psql('postgres', $balances), "5|301|0|50|0||0\n6|20|0|0|0||0", 'balances on the standby');
+foreach my $view (qw(account lot liability))
+{
+	my $rows = "SELECT * FROM community.$view AS v ORDER BY v::text";
+	is($standby->safe_psql('postgres', $rows), $primary->safe_psql('postgres', $rows), "same $view");
+}
+
 # every writer, and what is only a replay
 my %refused = (
 	record => q{SELECT community.record(5, 'post', 'k9')},
@@ -61,6 +75,14 @@ my %refused = (
 	process_inbox => q{CALL community.process_inbox()},
 	create_program => q{SELECT community.create_program('other')},
 	next_id => q{SELECT community.next_id()},
+	accrue => q{SELECT community.accrue(5, 1, 'p1')},
+	redeem => q{SELECT community.redeem(5, 1, 'p2')},
+	adjust => q{SELECT community.adjust(5, -1, 'p3', 'x')},
+	hold => q{SELECT community.hold(5, 1, 'p4')},
+	capture => q{SELECT community.capture('h1')},
+	release => q{SELECT community.release('h1')},
+	transfer => q{SELECT community.transfer(5, 6, 1, 'p5')},
+	take_back => q{SELECT community.reverse('r1', 'x', source => 'ledger')},
 	rebuild => q{SELECT community.rebuild('engagement')},
 	inbox => q{INSERT INTO community.inbox (member_id, type, key) VALUES (5, 'post', 'k3')},
 	order => q{INSERT INTO orders VALUES (2000, 1, 1)});
@@ -93,6 +115,14 @@ is( $standby->safe_psql('postgres', q{SELECT community.enroll(external_id => 'bo
 	't', 'a new member gets a new id');
 is($standby->safe_psql('postgres', "SELECT community.rebuild('engagement')"),
 	'0', 'scores are those of the events');
+
+is( $standby->safe_psql('postgres', q{
+		SELECT replay FROM community.redeem(5, 30, 'r1');
+		SELECT count(community.accrue(5, 1, 'after ' || i)) FROM generate_series(1, 40) AS i;
+		SELECT points FROM community.redeem(5, 341, 'all');
+		SELECT points FROM community.capture('h1');
+		SELECT available, held FROM community.balance(5)}),
+	"t\n40\n-341\n-50\n0|0", 'the ledger goes on where it was, and its new credits count');
 
 $standby->stop;
 done_testing();
