@@ -175,6 +175,13 @@ own_shard(const Budget *budget)
 	return (int32) ((uint32) MyProcPid % (uint32) budget->shards);
 }
 
+/* How many points, whichever way they move. */
+static int64
+wanted_points(const Move *move)
+{
+	return move->points < 0 ? -move->points : move->points;
+}
+
 static void
 set_keys(Datum *values, const Move *move)
 {
@@ -258,7 +265,7 @@ lock_shard(const Move *move, int32 from, bool wait, int32 *shard,
 static int64
 move_in_many(const Move *move, int32 from, bool wait)
 {
-	int64		wanted = Abs(move->points);
+	int64		wanted = wanted_points(move);
 	int64		moved = 0;
 	int32		shard;
 	int64		points;
@@ -290,7 +297,7 @@ try_in_many(const Move *move, int32 from, bool wait)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	enough = move_in_many(move, from, wait) == Abs(move->points);
+	enough = move_in_many(move, from, wait) == wanted_points(move);
 	if (enough)
 		ReleaseCurrentSubTransaction();
 	else
@@ -360,7 +367,7 @@ open_period(const Move *move)
 static int64
 move_points(const Move *move)
 {
-	int64		wanted = Abs(move->points);
+	int64		wanted = wanted_points(move);
 	int32		own = own_shard(move->budget);
 	bool		anything;
 
