@@ -18,10 +18,12 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/envelope.h"
 #include "points/ledger.h"
 
 #define MAX_BATCH		1000000
 #define HOLDS_A_BATCH	10000
+#define ENVELOPES_A_BATCH	100
 #define DEFAULT_MINIMUM	16
 #define DEFAULT_BATCH	100000
 
@@ -134,6 +136,26 @@ community_fold_accounts(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Give back what nobody claimed of envelopes that have ended. */
+static void
+close_envelopes(ActivityJob *job, TimestampTz as_of)
+{
+	int64		count;
+
+	do
+	{
+		CoreScope	scope;
+
+		points_pin_isolation(job->name);
+		core_enter(&scope);
+		count = points_close_expired_envelopes(job->program, as_of,
+											   ENVELOPES_A_BATCH);
+		core_leave(&scope);
+		activity_advance_job(job, count, (Datum) 0);
+		activity_commit_batch(job);
+	} while (count > 0);
+}
+
 /* Batch after batch, until one finds nothing to do. */
 static void
 time_out_holds(ActivityJob *job, TimestampTz as_of)
@@ -189,6 +211,7 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 		find_range(job->program, DEFAULT_MINIMUM, &from, &to);
 		activity_start_job(job, to - from);
 		time_out_holds(job, as_of);
+		close_envelopes(job, as_of);
 		bring_home(job);
 		fold_ranges(job, from, to, DEFAULT_MINIMUM, DEFAULT_BATCH);
 		activity_finish_job(job);

@@ -272,13 +272,17 @@
 	FROM checked AS t
 	WHERE t.fault IS NOT NULL;
 
-	-- never more is taken back than was given, and from the same account
+	-- never more is taken back than was given, and from the same account, or that
+	-- of who bears the points of a merged member
 	RETURN QUERY
 	WITH back AS (
-		SELECT e.program_id, e.member_id, e.currency_id, e.reverses,
+		SELECT e.program_id, coalesce(m.bearer_id, e.member_id) AS member_id, e.currency_id,
+			e.reverses,
 			sum(e.cut - e.points) FILTER (WHERE e.kind = 'reverse') AS asked,
 			sum(-e.points) FILTER (WHERE e.kind = 'reverse') AS points
 		FROM community.entry AS e
+		LEFT JOIN community.member_merge AS m ON m.program_id = e.program_id
+			AND m.member_id = e.member_id
 		WHERE (e.reverses IS NOT NULL OR e.kind = 'reverse')
 			AND (only_program IS NULL OR e.program_id = only_program)
 			AND (only_member IS NULL OR e.member_id = only_member)
@@ -292,9 +296,12 @@
 					THEN format('%s points of %s are taken back, %s with what could not be',
 						b.points, o.points, b.asked) END AS fault
 		FROM back AS b
-		LEFT JOIN community.entry AS o ON o.program_id = b.program_id
-			AND o.member_id = b.member_id AND o.currency_id = b.currency_id
-			AND o.entry_id = b.reverses
+		LEFT JOIN (SELECT e.*, coalesce(m.bearer_id, e.member_id) AS bearer_id
+			FROM community.entry AS e
+			LEFT JOIN community.member_merge AS m ON m.program_id = e.program_id
+				AND m.member_id = e.member_id) AS o
+			ON o.program_id = b.program_id AND o.bearer_id = b.member_id
+			AND o.currency_id = b.currency_id AND o.entry_id = b.reverses
 	)
 	SELECT 'reversal', b.program_id, b.member_id, coalesce(c.code, b.currency_id::text),
 		format('entry %s', coalesce(b.reverses::text, 'unknown')), b.fault

@@ -31,4 +31,8 @@ typedef struct PointsEnvelope
 extern void points_read_envelope(int64 program, int64 id, bool lock,
 								 PointsEnvelope *envelope);
 
+/* envelope_claim.c */
+extern int	points_close_expired_envelopes(int64 program, TimestampTz as_of,
+										   int batch);
+
 #endif							/* COMMUNITY_POINTS_ENVELOPE_H */

@@ -386,7 +386,12 @@ close_one(int64 program, int64 id, int64 *returned)
 	if (envelope.closed)
 		return false;
 	if (envelope.paid_by_member)
-		account = points_lock_account(envelope.currency, envelope.member);
+	{
+		account = points_lock_account(envelope.currency,
+									  core_member_bearer(program,
+														 envelope.member));
+		points_refuse_merged(account);
+	}
 	points_read_envelope(program, id, true, &envelope);
 	*returned = envelope.returned;
 	if (envelope.closed)
@@ -412,41 +417,32 @@ community_close_envelope(PG_FUNCTION_ARGS)
 }
 
 /*
- * close_expired_envelopes(as_of, batch, program) -> integer
- *
- * Accounts are locked in ascending order of members.
+ * Close a batch of envelopes that have ended; gives how many.  Accounts are
+ * locked in ascending order of members.  Inside core_enter().
  */
-Datum
-community_close_expired_envelopes(PG_FUNCTION_ARGS)
+int
+points_close_expired_envelopes(int64 program, TimestampTz as_of, int batch)
 {
 	static CorePlan plan = {
 		.sql = "SELECT e.envelope_id FROM"
 		" (SELECT envelope_id, member_id, currency_id FROM community.envelope"
 		"  WHERE program_id = $1 AND closed_at IS NULL AND expires_at <= $2"
 		"  ORDER BY expires_at LIMIT $3) AS e"
-		" ORDER BY e.member_id, e.currency_id, e.envelope_id",
+		" LEFT JOIN community.member_merge AS b"
+		"  ON b.program_id = $1 AND b.member_id = e.member_id"
+		" ORDER BY coalesce(b.bearer_id, e.member_id), e.currency_id, e.envelope_id",
 		.nargs = 3,
 		.argtypes = {INT8OID, TIMESTAMPTZOID, INT4OID}
 	};
-	TimestampTz as_of = PG_GETARG_TIMESTAMPTZ(0);
-	int32		batch = PG_GETARG_INT32(1);
-	int64		program = PG_GETARG_INT64(2);
 	Datum		values[3];
-	CoreScope	scope;
 	int64	   *ids;
 	int			count;
 	int			closed = 0;
 	int			i;
 
-	if (batch < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("batch must be at least 1, not %d", batch)));
 	values[0] = Int64GetDatum(program);
 	values[1] = TimestampTzGetDatum(Min(as_of, GetCurrentTimestamp()));
 	values[2] = Int32GetDatum(batch);
-
-	core_enter(&scope);
 	core_run(&plan, values, NULL, false);
 	count = (int) SPI_processed;
 	ids = palloc_array(int64, count + 1);
@@ -459,6 +455,24 @@ community_close_expired_envelopes(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		closed += close_one(program, ids[i], &returned);
 	}
+	return closed;
+}
+
+/* close_expired_envelopes(as_of, batch, program) -> integer */
+Datum
+community_close_expired_envelopes(PG_FUNCTION_ARGS)
+{
+	int32		batch = PG_GETARG_INT32(1);
+	CoreScope	scope;
+	int			closed;
+
+	if (batch < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("batch must be at least 1, not %d", batch)));
+	core_enter(&scope);
+	closed = points_close_expired_envelopes(PG_GETARG_INT64(2),
+											PG_GETARG_TIMESTAMPTZ(0), batch);
 	core_leave(&scope);
 	PG_RETURN_INT32(closed);
 }
