@@ -61,7 +61,7 @@ SELECT community.adjust(1, 100, 'a1', 'x');
 SELECT community.hold(1, 100, 'a1');
 SELECT community.transfer(1, 2, 26, 't1');
 SELECT community.transfer(1, 3, 25, 't1');
-SELECT community.hold(1, 20, 'h2', expires_at => '2300-01-01 00:00+00');
+SELECT community.hold(1, 21, 'h2', expires_at => 'infinity');
 SELECT community.capture('h1', 16);
 SELECT community.capture('h1');
 SELECT community.capture('h2');
@@ -217,20 +217,20 @@ END $$;
 SELECT spent(g) FROM generate_series(1, 4) AS g;
 
 -- other schemas in the path do not matter
-CREATE SCHEMA evil;
-CREATE TABLE evil.entry (LIKE community.entry);
-CREATE TABLE evil.account_fold (LIKE community.account_fold);
-CREATE FUNCTION evil.sum_evil(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
-CREATE OPERATOR evil.+ (LEFTARG = community.purse, RIGHTARG = community.purse, FUNCTION = community.purse_minus);
-CREATE OPERATOR evil.> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = int8lt);
-SET search_path = evil, community, public, pg_catalog;
+CREATE SCHEMA points_evil;
+CREATE TABLE points_evil.entry (LIKE community.entry);
+CREATE TABLE points_evil.account_fold (LIKE community.account_fold);
+CREATE FUNCTION points_evil.sum_evil(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+CREATE OPERATOR points_evil.+ (LEFTARG = community.purse, RIGHTARG = community.purse, FUNCTION = community.purse_minus);
+CREATE OPERATOR points_evil.> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = int8lt);
+SET search_path = points_evil, community, public, pg_catalog;
 SELECT points FROM community.accrue(2, 6, 'path');
 SELECT points FROM community.redeem(2, 3, 'path 2');
 SELECT points FROM community.hold(2, 3, 'path 3', expires_at => 'infinity');
 SELECT available, held FROM community.balance(2);
 RESET search_path;
 SELECT available, held FROM purses WHERE member = 2 AND currency = 'points';
-DROP SCHEMA evil CASCADE;
+DROP SCHEMA points_evil CASCADE;
 
 -- who may
 CREATE ROLE regress_points_app;

@@ -2,8 +2,8 @@
 -- reversals would leave a member with other points, or in other lots, than a
 -- plain bookkeeper with one row a lot comes to.
 SET client_min_messages = warning;
-SELECT community.create_program('random test', 'Europe/Berlin') > 0 AS created;
-SET community.program = 'random test';
+SELECT community.create_program('points random test', 'Europe/Berlin') > 0 AS created;
+SET community.program = 'points random test';
 SELECT count(community.enroll(g)) FROM generate_series(1, 4) AS g;
 INSERT INTO community.currency (program_id, code, expires_after, expiry_rounding, pending_for,
 	until_released, burn_order, overdraft, return_policy)
@@ -32,9 +32,7 @@ CREATE TABLE o_done (kind text);
 -- lots as they are at a time
 CREATE FUNCTION o_settled(at timestamptz, INOUT priority int, INOUT available_at timestamptz,
 	INOUT expires_at timestamptz) LANGUAGE sql AS $$
-	SELECT CASE WHEN expires_at <= at THEN 0 ELSE priority END,
-		CASE WHEN expires_at <= at OR available_at <= at THEN '-infinity' ELSE available_at END,
-		CASE WHEN expires_at <= at THEN '-infinity' ELSE expires_at END
+	SELECT priority, CASE WHEN available_at <= at THEN '-infinity' ELSE available_at END, expires_at
 $$;
 CREATE FUNCTION o_add(m bigint, c text, pr int, av timestamptz, ex timestamptz, p bigint)
 RETURNS void LANGUAGE sql AS $$ INSERT INTO o_lot VALUES (m, c, pr, av, ex, p) $$;
@@ -212,9 +210,14 @@ DECLARE
 	ours text;
 BEGIN
 	PERFORM o_settle(m, c, at);
-	SELECT string_agg(format('%s [%s, %s) #%s', points, available_at, expires_at, priority), '; '
-		ORDER BY priority, expires_at, available_at) INTO ours
-	FROM o_lot WHERE member = m AND code = c;
+	-- his lots keep their times when they expire, a fold makes one of them all
+	SELECT string_agg(format('%s [%s, %s) #%s', l.points, l.available_at, l.expires_at, l.priority), '; '
+		ORDER BY l.priority, l.expires_at, l.available_at) INTO ours
+	FROM (SELECT CASE WHEN expires_at <= at THEN 0 ELSE priority END AS priority,
+			CASE WHEN expires_at <= at THEN '-infinity' ELSE available_at END AS available_at,
+			CASE WHEN expires_at <= at THEN '-infinity' ELSE expires_at END AS expires_at,
+			sum(points) AS points
+		FROM o_lot WHERE member = m AND code = c GROUP BY 1, 2, 3 HAVING sum(points) <> 0) AS l;
 	SELECT string_agg(format('%s [%s, %s) #%s', l.points, l.available_at, l.expires_at, l.priority), '; '
 		ORDER BY l.priority, l.expires_at, l.available_at) INTO theirs
 	FROM community.account_purse AS a JOIN o_currency AS u USING (program_id, currency_id),
@@ -377,7 +380,7 @@ BEGIN
 		PERFORM o_settle(m, u.code, at);
 		p := 0;
 		FOR back, ex, skip IN SELECT available_at, expires_at, sum(points)::bigint FROM o_part
-			WHERE key = k AND available_at = 'infinity' GROUP BY 1, 2
+			WHERE key = k AND available_at = 'infinity' AND expires_at > at GROUP BY 1, 2
 		LOOP
 			SELECT least(skip, old.points - old.reversed, coalesce(sum(points), 0)) INTO p FROM o_free(m, u.code, at)
 			WHERE available_at = 'infinity' AND expires_at = ex;

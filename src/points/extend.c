@@ -35,18 +35,42 @@ move_lot(const PurseLot *lot, int64 points, TimestampTz expires_at)
 								lot->priority));
 }
 
+/* Has anything moved lots of the account to another expiry? */
+static bool
+lots_have_moved(const PointsAccount *account)
+{
+	static CorePlan plan = {
+		.sql = "SELECT EXISTS (SELECT FROM community.entry"
+		" WHERE program_id = $1 AND member_id = $2 AND currency_id = $3"
+		" AND kind = 'extend')",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, INT8OID}
+	};
+	Datum		values[3];
+
+	if (account->currency->inactive_after != NULL)
+		return true;
+	values[0] = Int64GetDatum(account->currency->program);
+	values[1] = Int64GetDatum(account->member);
+	values[2] = Int64GetDatum(account->currency->id);
+	core_run(&plan, values, NULL, false);
+	return core_bool(0, 1);
+}
+
 /*
  * Take points of a pending lot wherever it is by now: extend() and activity
  * move expiries, and nothing else moves what is pending.  The result is a
  * delta; "lot" need not be there at all.
  */
 Purse *
-points_take_pending(const Purse *purse, const PurseLot *lot, int64 points,
-					int64 *taken)
+points_take_pending(const PointsAccount *account, const Purse *purse,
+					const PurseLot *lot, int64 points, int64 *taken)
 {
 	Purse	   *result = purse_take_lot(purse, lot, points, taken);
 	int			i;
 
+	if (*taken == points || !lots_have_moved(account))
+		return result;
 	for (i = 0; i < purse_count(purse) && *taken < points; i++)
 	{
 		const PurseLot *later = &purse_lots(purse)[i];

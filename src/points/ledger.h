@@ -238,14 +238,16 @@ extern void points_reverse_call(int64 program, Datum key, bool has_points,
 								int64 points, Datum request_key, Datum reason,
 								PointsPosting *posting);
 extern Purse *points_take_back(const PointsAccount *account,
-							   const Purse *credit, int64 *taken);
+							   const Purse *credit, bool released,
+							   int64 *taken);
 
 extern Purse *points_returnable(const PointsAccount *account,
 								const Purse *credit, int64 from,
 								int64 points);
 
 /* extend.c */
-extern Purse *points_take_pending(const Purse *purse, const PurseLot *lot,
+extern Purse *points_take_pending(const PointsAccount *account,
+								  const Purse *purse, const PurseLot *lot,
 								  int64 points, int64 *taken);
 extern Purse *points_own_lots(const PointsAccount *account);
 

@@ -82,7 +82,7 @@ release_delta(const PointsAccount *account, const Credit *credit)
 
 		if (lot->available_at != DT_NOEND || lot->points <= 0)
 			continue;
-		pending = points_take_pending(free, lot, Min(lot->points, left),
+		pending = points_take_pending(account, free, lot, Min(lot->points, left),
 									  &taken);
 		free = purse_add(free, pending);
 		result = purse_add(result, pending);

@@ -35,6 +35,7 @@ typedef struct Original
 	int32		last_reversal;	/* line, 0 for none */
 	int64		receiver;		/* of a transfer */
 	int64		receiver_entry;
+	bool		released;
 } Original;
 
 /*
@@ -51,11 +52,12 @@ lapsed_lots(const PointsAccount *account, Purse **lapsed)
 
 /*
  * The points of the credit that are still where it put them, as a delta.
- * Lots are compared as they are by now.
+ * Lots are compared as they are by now.  A pending lot may have moved to a
+ * later expiry since, but what has been released is pending no more.
  */
 static Purse *
 take_own(const PointsAccount *account, const Purse *free,
-		 const Purse *credit, bool only_pending)
+		 const Purse *credit, bool only_pending, bool may_move)
 {
 	Purse	   *lapsed = NULL;
 	Purse	   *result = purse_zero();
@@ -65,6 +67,8 @@ take_own(const PointsAccount *account, const Purse *free,
 	{
 		PurseLot	lot = purse_lots(credit)[i];
 		bool		pending = lot.available_at > account->now;
+		bool		expired = lot.expires_at <= account->now;
+		const Purse *from = free;
 		Purse	   *delta;
 		int64		taken;
 
@@ -72,25 +76,21 @@ take_own(const PointsAccount *account, const Purse *free,
 			continue;
 		if (!pending)
 			lot.available_at = DT_NOBEGIN;
-		if (lot.expires_at <= account->now)
-			delta = purse_take_lot(lapsed_lots(account, &lapsed), &lot,
-								   lot.points, &taken);
-		else if (pending)
-			delta = points_take_pending(free, &lot, lot.points, &taken);
-		else
-			delta = purse_take_lot(free, &lot, lot.points, &taken);
-		free = purse_add(free, delta);
+		if (expired)
+			from = lapsed_lots(account, &lapsed);
+		delta = pending && !expired && may_move ?
+			points_take_pending(account, from, &lot, lot.points, &taken) :
+			purse_take_lot(from, &lot, lot.points, &taken);
 		if (!only_pending && lot.available_at == DT_NOEND &&
 			taken < lot.points)
 		{
 			/* what release() has made of the lot */
-			Purse	   *released;
-
 			lot.available_at = DT_NOBEGIN;
-			released = purse_take_lot(free, &lot, lot.points - taken, &taken);
-			free = purse_add(free, released);
-			delta = purse_add(delta, released);
+			delta = purse_add(delta,
+							  purse_take_lot(from, &lot, lot.points - taken,
+											 &taken));
 		}
+		free = purse_add(free, delta);
 		lapsed = lapsed == NULL ? NULL : purse_add(lapsed, delta);
 		result = purse_add(result, delta);
 	}
@@ -99,11 +99,11 @@ take_own(const PointsAccount *account, const Purse *free,
 
 /*
  * The delta that takes back a credit, all positive lots, as far as the policy
- * of its currency goes.
+ * of its currency goes.  "released" says that its pending points have been.
  */
 Purse *
 points_take_back(const PointsAccount *account, const Purse *credit,
-				 int64 *taken)
+				 bool released, int64 *taken)
 {
 	static const PurseLot expired = {.available_at = DT_NOBEGIN,
 	.expires_at = DT_NOBEGIN};
@@ -116,7 +116,7 @@ points_take_back(const PointsAccount *account, const Purse *credit,
 	/* where activity moves the expiry of all, none has lots of its own */
 	if (account->currency->inactive_after == NULL)
 		delta = take_own(account, free, credit,
-						 policy == POINTS_RETURN_ONLY_PENDING);
+						 policy == POINTS_RETURN_ONLY_PENDING, !released);
 	*taken = -purse_total(delta);
 	if (policy == POINTS_RETURN_ONLY_PENDING || *taken == points)
 		return delta;
@@ -179,7 +179,9 @@ find_original(int64 program, Datum key, Original *original)
 		char	   *kind = core_text(i, 2);
 
 		original->last_line = (int32) core_int64(i, 1);
-		if (strcmp(kind, "capture") == 0)
+		if (strcmp(kind, "release") == 0)
+			original->released = true;
+		else if (strcmp(kind, "capture") == 0)
 			original->line = original->last_line;
 		else if (strcmp(kind, "transfer_in") == 0)
 		{
@@ -281,7 +283,7 @@ reverse_transfer(PointsAccount *from, PointsAccount *to, Original *original,
 	Purse	   *back;
 
 	back = points_take_back(to, points_returnable(to, part, 0, points),
-							&taken);
+							false, &taken);
 	if (from->currency->inactive_after != NULL)
 		given = restored(from, original, points);
 	given = purse_part(given, points - taken, taken);
@@ -484,7 +486,7 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 		Purse	   *delta = points_returnable(account, original.posting.delta,
 											  before, points);
 
-		delta = points_take_back(account, delta, &taken);
+		delta = points_take_back(account, delta, original.released, &taken);
 		reverse_line(account, &original, key, reason, delta, points - taken,
 					 original.posting.entry_id, posting);
 	}
