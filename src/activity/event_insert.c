@@ -22,6 +22,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/table.h"
+#include "core/tenant.h"
 #include "score/engagement.h"
 
 /* columns of event */
@@ -52,37 +53,14 @@ static CoreTable event_table = {
 	EVENT_REVISION + 1}
 };
 
-/* columns of member */
-enum
-{
-	MEMBER_PROGRAM, MEMBER_MEMBER, MEMBER_STATUS, MEMBER_JOINED_AT,
-	MEMBER_ENROLLED_AT, MEMBER_CLOSED_AT, MEMBER_CLOSE_REASON,
-	MEMBER_EXTERNAL_ID, MEMBER_ATTRIBUTES, MEMBER_COLUMNS
-};
-
-static const char *const member_columns[MEMBER_COLUMNS] = {
-	"program_id", "member_id", "status", "joined_at", "enrolled_at",
-	"closed_at", "close_reason", "external_id", "attributes"
-};
-
-static CoreTable member_table = {
-	.name = "member",
-	.index = "member_pkey",
-	.use = CORE_TABLE_READ,
-	.ncolumns = MEMBER_COLUMNS,
-	.columns = member_columns,
-	.nkeys = 2,
-	.keys = {MEMBER_PROGRAM + 1, MEMBER_MEMBER + 1}
-};
-
 static CoreTable member_by_external_id = {
 	.name = "member",
 	.index = "member_external_id_key",
 	.use = CORE_TABLE_READ,
-	.ncolumns = MEMBER_COLUMNS,
-	.columns = member_columns,
+	.ncolumns = CORE_MEMBER_COLUMNS,
+	.columns = core_member_columns,
 	.nkeys = 2,
-	.keys = {MEMBER_PROGRAM + 1, MEMBER_EXTERNAL_ID + 1}
+	.keys = {CORE_MEMBER_PROGRAM + 1, CORE_MEMBER_EXTERNAL_ID + 1}
 };
 
 /* Are all tables that recording this event touches as installed? */
@@ -90,7 +68,7 @@ static bool
 tables_are_usable(const ActivityEvent *event)
 {
 	return core_table_is_usable(&event_table) &&
-		(!event->has_target || core_table_is_usable(&member_table)) &&
+		(!event->has_target || core_table_is_usable(&core_member_table)) &&
 		(!event->by_external_id ||
 		 core_table_is_usable(&member_by_external_id)) &&
 		score_engagement_is_usable();
@@ -101,15 +79,15 @@ static bool
 find_by_external_id(const ActivityEvent *event, int64 *member)
 {
 	Datum		keys[2];
-	Datum		values[MEMBER_COLUMNS];
-	bool		nulls[MEMBER_COLUMNS];
+	Datum		values[CORE_MEMBER_COLUMNS];
+	bool		nulls[CORE_MEMBER_COLUMNS];
 
 	keys[0] = Int64GetDatum(event->program);
 	keys[1] = event->external_id;
 	if (!core_table_fetch(&member_by_external_id, GetTransactionSnapshot(),
 						  keys, values, nulls))
 		return false;
-	*member = DatumGetInt64(values[MEMBER_MEMBER]);
+	*member = DatumGetInt64(values[CORE_MEMBER_ID]);
 	return true;
 }
 
@@ -117,15 +95,15 @@ static bool
 target_exists(const ActivityEvent *event)
 {
 	Datum		keys[2];
-	Datum		values[MEMBER_COLUMNS];
-	bool		nulls[MEMBER_COLUMNS];
+	Datum		values[CORE_MEMBER_COLUMNS];
+	bool		nulls[CORE_MEMBER_COLUMNS];
 
 	if (!event->has_target)
 		return true;
 	keys[0] = Int64GetDatum(event->program);
 	keys[1] = Int64GetDatum(event->target);
-	return core_table_fetch(&member_table, GetTransactionSnapshot(), keys,
-							values, nulls);
+	return core_table_fetch(&core_member_table, GetTransactionSnapshot(),
+							keys, values, nulls);
 }
 
 /* The payload of an event without one, made once a session. */

@@ -11,8 +11,9 @@
  * It touches a table only while that looks exactly as install_tables() made
  * it.  A column, trigger, rule, check, policy or partitioning that an owner
  * has added makes the table unusable here, and callers fall back to SQL,
- * which honours all of that.  So does an index that is no plain btree or BRIN:
- * one over expressions or with a condition would run functions of its maker.
+ * which honours all of that.  So does an index that is no plain btree or
+ * BRIN: one over expressions, or with a condition that is more than a
+ * comparison with a constant, would run functions of its maker.
  *
  * As nothing of anybody else's runs, no search path needs to be pinned, and
  * SPI need not be connected.
@@ -27,6 +28,7 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
@@ -35,6 +37,8 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/primnodes.h"
 #include "storage/lmgr.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -132,6 +136,59 @@ looks_as_installed(const CoreTable *table, Relation relation, Relation index)
 }
 
 /*
+ * Is it "column operator constant", with an operator of the server's own?
+ * These look nothing up, and so can be asked without a search path.
+ */
+static bool
+is_plain_condition(Node *node)
+{
+	OpExpr	   *condition = (OpExpr *) node;
+
+	if (!IsA(node, OpExpr) || list_length(condition->args) != 2 ||
+		condition->opno >= FirstGenbkiObjectId)
+		return false;
+	set_opfuncid(condition);
+	return IsA(linitial(condition->args), Var) &&
+		((Var *) linitial(condition->args))->varattno > 0 &&
+		IsA(lsecond(condition->args), Const) &&
+		!((Const *) lsecond(condition->args))->constisnull;
+}
+
+static bool
+has_plain_conditions(const IndexInfo *info)
+{
+	ListCell   *cell;
+
+	foreach(cell, info->ii_Predicate)
+		if (!is_plain_condition(lfirst(cell)))
+		return false;
+	return true;
+}
+
+/* Does the index want the row in "slot"? */
+static bool
+meets_conditions(const IndexInfo *info, TupleTableSlot *slot)
+{
+	ListCell   *cell;
+
+	foreach(cell, info->ii_Predicate)
+	{
+		OpExpr	   *condition = lfirst(cell);
+		Var		   *column = linitial(condition->args);
+		Const	   *constant = lsecond(condition->args);
+		bool		isnull;
+		Datum		value = slot_getattr(slot, column->varattno, &isnull);
+
+		if (isnull ||
+			!DatumGetBool(OidFunctionCall2Coll(condition->opfuncid,
+											   condition->inputcollid, value,
+											   constant->constvalue)))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Can its entries be made from the columns of a row alone?  Other kinds than
  * btree note things in an IndexInfo that must not be kept as long as ours.
  */
@@ -141,18 +198,37 @@ is_plain(Relation index, const IndexInfo *info)
 	return (index->rd_rel->relam == BTREE_AM_OID ||
 			index->rd_rel->relam == BRIN_AM_OID) &&
 		index->rd_index->indimmediate && info->ii_Expressions == NIL &&
-		info->ii_Predicate == NIL && info->ii_ExclusionOps == NULL;
+		has_plain_conditions(info) && info->ii_ExclusionOps == NULL;
 }
 
 static bool
-has_key(const IndexInfo *info, int column)
+is_key(const CoreTable *table, int column)
 {
 	int			i;
 
-	for (i = 0; i < info->ii_NumIndexAttrs; i++)
-		if (info->ii_IndexAttrNumbers[i] == column)
+	for (i = 0; i < table->nkeys; i++)
+		if (table->keys[i] == column)
 			return true;
 	return false;
+}
+
+/* Does every version of a row have the same entry? */
+static bool
+is_unchanged(const CoreTable *table, const IndexInfo *info)
+{
+	int			i;
+
+	if (info->ii_Predicate != NIL)
+		return false;
+	for (i = 0; i < info->ii_NumIndexAttrs; i++)
+	{
+		int			column = info->ii_IndexAttrNumbers[i];
+
+		if (table->changes != 0 ? column == table->changes :
+			!is_key(table, column))
+			return false;
+	}
+	return true;
 }
 
 /* Note the indexes that writing has to serve; false when it cannot. */
@@ -179,7 +255,7 @@ keep_indexes(CoreTable *table, Relation relation)
 			BuildSpeculativeIndexInfo(index, info);
 		table->index_ids[n] = lfirst_oid(cell);
 		table->index_infos[n] = info;
-		table->index_unchanged[n] = !has_key(info, table->changes);
+		table->index_unchanged[n] = is_unchanged(table, info);
 		table->nindexes++;
 		index_close(index, AccessShareLock);
 	}
@@ -257,6 +333,21 @@ core_table_is_usable(CoreTable *table)
 
 /* ----- finding a row ----- */
 
+static void
+set_scan_key(ScanKey scan_key, const CoreTable *table, Relation relation,
+			 Relation index, int column, StrategyNumber strategy,
+			 RegProcedure procedure, Datum value)
+{
+	Oid			type = TupleDescAttr(RelationGetDescr(relation),
+									 table->keys[column] - 1)->atttypid;
+
+	if (procedure == InvalidOid)
+		procedure = type == TEXTOID ? F_TEXTEQ :
+			type == INT4OID ? F_INT4EQ : F_INT8EQ;
+	ScanKeyEntryInitialize(scan_key, 0, column + 1, strategy, InvalidOid,
+						   index->rd_indcollation[column], procedure, value);
+}
+
 static IndexScanDesc
 begin_probe(const CoreTable *table, Relation relation, Relation index,
 			Snapshot snapshot, Datum *keys)
@@ -266,16 +357,8 @@ begin_probe(const CoreTable *table, Relation relation, Relation index,
 	int			i;
 
 	for (i = 0; i < table->nkeys; i++)
-	{
-		Oid			type = TupleDescAttr(RelationGetDescr(relation),
-										 table->keys[i] - 1)->atttypid;
-
-		ScanKeyEntryInitialize(&scan_keys[i], 0, i + 1, BTEqualStrategyNumber,
-							   InvalidOid, index->rd_indcollation[i],
-							   type == TEXTOID ? F_TEXTEQ :
-							   type == INT4OID ? F_INT4EQ : F_INT8EQ,
-							   keys[i]);
-	}
+		set_scan_key(&scan_keys[i], table, relation, index, i,
+					 BTEqualStrategyNumber, InvalidOid, keys[i]);
 	scan = core_index_beginscan(relation, index, snapshot, table->nkeys);
 	index_rescan(scan, scan_keys, table->nkeys, NULL, 0);
 	return scan;
@@ -320,6 +403,46 @@ core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
 	index_close(index, NoLock);
 	table_close(relation, NoLock);
 	return found;
+}
+
+/*
+ * Visit the rows that the snapshot sees, in order, whose last key, a bigint,
+ * is above "after" and at most "to", and whose other keys are these.  Values
+ * are those in the page: whoever wants to keep them copies them.
+ */
+void
+core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
+				int64 to, CoreVisit visit, void *arg)
+{
+	Relation	relation = table_open(table->table_id, NoLock);
+	Relation	index = index_open(table->index_id, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	ScanKeyData scan_keys[CORE_MAX_KEYS + 1];
+	int			last = table->nkeys - 1;
+	IndexScanDesc scan;
+	int			i;
+
+	for (i = 0; i < last; i++)
+		set_scan_key(&scan_keys[i], table, relation, index, i,
+					 BTEqualStrategyNumber, InvalidOid, keys[i]);
+	set_scan_key(&scan_keys[last], table, relation, index, last,
+				 BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
+	set_scan_key(&scan_keys[last + 1], table, relation, index, last,
+				 BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+	snapshot = RegisterSnapshot(snapshot);
+	scan = core_index_beginscan(relation, index, snapshot, last + 2);
+	index_rescan(scan, scan_keys, last + 2, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		visit(slot->tts_values, slot->tts_isnull, arg);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	index_close(index, NoLock);
+	table_close(relation, NoLock);
 }
 
 /* ----- writing ----- */
@@ -401,7 +524,7 @@ insert_index_entries(const Target *target, TupleTableSlot *slot, bool is_new)
 		bool		nulls[INDEX_MAX_KEYS];
 		bool		arbiter = is_new && table->index_ids[i] == table->index_id;
 
-		if (!info->ii_ReadyForInserts)
+		if (!info->ii_ReadyForInserts || !meets_conditions(info, slot))
 			continue;
 		/* a new version keeps the key that its row has, and holds locked */
 		if (info->ii_Unique && (is_new || !table->index_unchanged[i]))
@@ -714,11 +837,24 @@ core_table_change_row(CoreUpdate *update, CoreChange change, void *arg)
 }
 
 /*
- * Lock the row that was found, in whatever version it is by now, and ask
- * "wanted" about its values.  False when it is gone or not wanted.
+ * Find the version of a row that was locked before.  False when the own
+ * transaction has replaced it since.
  */
 bool
-core_table_lock_row(CoreUpdate *update, CoreChange wanted, void *arg)
+core_table_find_version(CoreUpdate *update, ItemPointer tid)
+{
+	return table_tuple_fetch_row_version(update->target.relation, tid,
+										 update->snapshot, update->slot);
+}
+
+/*
+ * Lock the row that was found, in whatever version it is by now, and ask
+ * "wanted" about its values.  False when it is gone or not wanted.  "tid" may
+ * be NULL, or tells the version.
+ */
+bool
+core_table_lock_row(CoreUpdate *update, CoreChange wanted, void *arg,
+					ItemPointer tid)
 {
 	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
 	TupleTableSlot *slot = update->slot;
@@ -728,6 +864,8 @@ core_table_lock_row(CoreUpdate *update, CoreChange wanted, void *arg)
 	if (locked)
 	{
 		slot_getallattrs(slot);
+		if (tid != NULL)
+			*tid = slot->tts_tid;
 		locked = wanted(slot->tts_values, slot->tts_isnull, arg);
 	}
 	leave_row(update);

@@ -36,7 +36,7 @@ typedef struct CoreTable
 	const char *const *columns;
 	int			nkeys;
 	int			keys[CORE_MAX_KEYS];	/* attribute numbers */
-	int			changes;		/* the one column that updates change */
+	int			changes;		/* the one column that updates change, or 0 */
 
 	/* cached */
 	bool		known;
@@ -55,6 +55,13 @@ typedef struct CoreTable
 extern bool core_table_is_usable(CoreTable *table);
 extern bool core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
 							 Datum *values, bool *nulls);
+
+/* What is done with each row of a scan. */
+typedef void (*CoreVisit) (const Datum *values, const bool *nulls, void *arg);
+
+extern void core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys,
+							int64 after, int64 to, CoreVisit visit,
+							void *arg);
 extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls,
 							  bool is_new);
 
@@ -71,7 +78,8 @@ extern bool core_table_find_row(CoreUpdate *update, Datum *keys);
 extern bool core_table_change_row(CoreUpdate *update, CoreChange change,
 								  void *arg);
 extern bool core_table_lock_row(CoreUpdate *update, CoreChange wanted,
-								void *arg);
+								void *arg, ItemPointer tid);
+extern bool core_table_find_version(CoreUpdate *update, ItemPointer tid);
 extern void core_table_end_update(CoreUpdate *update);
 
 /* Many rows whose keys are all new. */

@@ -161,7 +161,7 @@ score_add_to_found(CoreUpdate *update, double value, TimestampTz at,
 	/* an event that brings nothing need not write a row */
 	added = value != 0 ?
 		core_table_change_row(update, add_to_row, &addition) :
-		core_table_lock_row(update, add_to_row, &addition);
+		core_table_lock_row(update, add_to_row, &addition, NULL);
 	core_table_end_update(update);
 	return added;
 }
