@@ -24,6 +24,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "core/table.h"
+#include "core/tenant.h"
 #include "points/ledger.h"
 #include "points/marks_algo.h"
 
@@ -43,6 +44,9 @@ static const char *const account_columns[ACCOUNT_COLUMNS] = {
 	"open_holds", "closed", "folded_to", "purse"
 };
 
+#define ACCOUNT_KEYS \
+	{ACCOUNT_PROGRAM + 1, ACCOUNT_MEMBER + 1, ACCOUNT_CURRENCY + 1}
+
 static CoreTable account_table = {
 	.name = "account_fold",
 	.index = "account_fold_pkey",
@@ -50,8 +54,30 @@ static CoreTable account_table = {
 	.ncolumns = ACCOUNT_COLUMNS,
 	.columns = account_columns,
 	.nkeys = 3,
-	.keys = {ACCOUNT_PROGRAM + 1, ACCOUNT_MEMBER + 1, ACCOUNT_CURRENCY + 1}
+	.keys = ACCOUNT_KEYS
 };
+
+static CoreTable account_to_write = {
+	.name = "account_fold",
+	.index = "account_fold_pkey",
+	.use = CORE_TABLE_UPDATE,
+	.ncolumns = ACCOUNT_COLUMNS,
+	.columns = account_columns,
+	.nkeys = 3,
+	.keys = ACCOUNT_KEYS
+};
+
+/*
+ * Can accounts be read without SQL, or written, which takes a look at their
+ * members too?
+ */
+bool
+points_accounts_are_usable(bool to_write)
+{
+	return core_table_is_usable(&account_table) &&
+		(!to_write || (core_table_is_usable(&account_to_write) &&
+					   core_table_is_usable(&core_member_table)));
+}
 
 /* The keys of an account as the first three parameters of a statement. */
 static void
@@ -122,6 +148,57 @@ open_account(const PointsCurrency *currency, int64 member)
 		core_refuse_member(currency->program, member, false);
 }
 
+/* What a row says, copied. */
+static void
+read_row(PointsAccount *account, TimestampTz changed_at, int32 open_holds,
+		 bool closed, Datum folded_to, Datum purse)
+{
+	ArrayType  *array = DatumGetArrayTypePCopy(folded_to);
+	Purse	   *stored = (Purse *) PG_DETOAST_DATUM_COPY(purse);
+
+	if (ARR_ELEMTYPE(array) != INT8OID || ARR_HASNULL(array))
+		elog(ERROR, "marks of member %lld are no ids",
+			 (long long) account->member);
+	account->now = Max(GetCurrentTimestamp(), changed_at + 1);
+	account->open_holds = open_holds;
+	account->closed = closed;
+	account->nmarks = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	account->marks = palloc_array(int64, account->nmarks + 1);
+	memcpy(account->marks, ARR_DATA_PTR(array),
+		   account->nmarks * sizeof(int64));
+	account->stored = DatumGetPurseP(PursePGetDatum(stored));
+}
+
+static bool
+read_locked_row(Datum *values, bool *nulls, void *arg)
+{
+	PointsAccount *account = arg;
+	MemoryContext caller =
+	MemoryContextSwitchTo(GetMemoryChunkContext(account));
+
+	read_row(account, DatumGetTimestampTz(values[ACCOUNT_CHANGED_AT]),
+			 DatumGetInt32(values[ACCOUNT_OPEN_HOLDS]),
+			 DatumGetBool(values[ACCOUNT_CLOSED]),
+			 values[ACCOUNT_FOLDED_TO], values[ACCOUNT_PURSE]);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+/* Lock the row and read it, without SQL; false when there is none. */
+static bool
+lock_row_directly(PointsAccount *account)
+{
+	Datum		keys[3];
+	CoreUpdate *update = core_table_begin_update(&account_to_write);
+	bool		locked;
+
+	set_keys(keys, account->currency, account->member);
+	locked = core_table_find_row(update, keys) &&
+		core_table_lock_row(update, read_locked_row, account, &account->tid);
+	core_table_end_update(update);
+	return locked;
+}
+
 /* Lock the row and read it; false when there is none. */
 static bool
 lock_row(PointsAccount *account)
@@ -134,39 +211,53 @@ lock_row(PointsAccount *account)
 		.argtypes = {INT8OID, INT8OID, INT8OID}
 	};
 	Datum		values[3];
-	Datum	   *marks;
 	bool		isnull;
-	TimestampTz changed_at;
-	int			i;
 
+	if (core_table_is_usable(&account_to_write))
+		return lock_row_directly(account);
 	set_keys(values, account->currency, account->member);
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 		return false;
-	changed_at = DatumGetTimestampTz(core_field(0, 1, &isnull));
-	account->now = Max(GetCurrentTimestamp(), changed_at + 1);
-	account->open_holds = (int32) core_int64(0, 2);
-	account->closed = core_bool(0, 3);
-	deconstruct_array(DatumGetArrayTypeP(core_field(0, 4, &isnull)), INT8OID,
-					  sizeof(int64), true, TYPALIGN_DOUBLE, &marks, NULL,
-					  &account->nmarks);
-	account->marks = palloc_array(int64, account->nmarks + 1);
-	for (i = 0; i < account->nmarks; i++)
-		account->marks[i] = DatumGetInt64(marks[i]);
-	account->stored = DatumGetPurseP(core_field(0, 5, &isnull));
+	read_row(account, DatumGetTimestampTz(core_field(0, 1, &isnull)),
+			 (int32) core_int64(0, 2), core_bool(0, 3),
+			 core_field(0, 4, &isnull), core_field(0, 5, &isnull));
+	return true;
+}
+
+/* The row that the snapshot sees, without a lock or SQL; false if none. */
+bool
+points_fetch_account(const PointsCurrency *currency, int64 member,
+					 Snapshot snapshot, PointsAccount *account)
+{
+	Datum		keys[3];
+	Datum		values[ACCOUNT_COLUMNS];
+	bool		nulls[ACCOUNT_COLUMNS];
+
+	account->currency = currency;
+	account->member = member;
+	set_keys(keys, currency, member);
+	if (!core_table_fetch(&account_table, snapshot, keys, values, nulls))
+		return false;
+	read_row(account, DatumGetTimestampTz(values[ACCOUNT_CHANGED_AT]),
+			 DatumGetInt32(values[ACCOUNT_OPEN_HOLDS]),
+			 DatumGetBool(values[ACCOUNT_CLOSED]),
+			 values[ACCOUNT_FOLDED_TO], values[ACCOUNT_PURSE]);
 	return true;
 }
 
 /*
- * Sum of the credits in a range of ids, NULL for none.  "count" may be NULL.
+ * Add up the credits in a range of ids.  Other entries there count as they
+ * have to be read too.
  */
-static Purse *
-sum_credits(const PointsAccount *account, int64 from, int64 to, int64 *count)
+static void
+sum_credits(const PointsAccount *account, int64 from, int64 to,
+			PointsCredits *credits)
 {
 	static CorePlan plan = {
-		.sql = "SELECT community.sum(delta), count(*) FROM community.entry"
-		" WHERE program_id = $1 AND member_id = $2 AND currency_id = $3"
-		" AND entry_id > $4 AND entry_id <= $5 AND NOT posted",
+		.sql = "SELECT community.sum(delta) FILTER (WHERE NOT posted), count(*)"
+		" FROM community.entry WHERE program_id = $1 AND member_id = $2"
+		" AND currency_id = $3 AND entry_id > $4 AND entry_id <= $5",
 		.nargs = 5,
 		.argtypes = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
 	};
@@ -174,36 +265,38 @@ sum_credits(const PointsAccount *account, int64 from, int64 to, int64 *count)
 	Datum		sum;
 	bool		isnull;
 
+	if (points_add_credits(account->currency, account->member,
+						   GetTransactionSnapshot(), from, to, credits))
+		return;
 	set_keys(values, account->currency, account->member);
 	values[3] = Int64GetDatum(from);
 	values[4] = Int64GetDatum(to);
 	core_run(&plan, values, NULL, false);
 	sum = core_field(0, 1, &isnull);
-	if (count != NULL)
-		*count += core_int64(0, 2);
-	return isnull ? NULL : DatumGetPurseP(sum);
+	if (!isnull)
+		purse_sum_add(&credits->sum, DatumGetPurseP(sum));
+	credits->entries += core_int64(0, 2);
 }
 
-/* Everything the account has: its row, and the credits behind its marks. */
+/*
+ * Everything the account has: its row, and the credits behind its marks.
+ * Gives the number of entries read.
+ */
 static int64
 read_tail(PointsAccount *account)
 {
 	PointsIdRange *ranges = palloc_array(PointsIdRange, account->nmarks + 1);
 	int			nranges = points_unfolded_ranges(account->marks,
 												 account->nmarks, ranges);
-	int64		count = 0;
+	PointsCredits credits = {{0}};
 	int			i;
 
-	account->purse = account->stored;
+	purse_sum_begin(&credits.sum, CurrentMemoryContext);
 	for (i = 0; i < nranges; i++)
-	{
-		Purse	   *credits = sum_credits(account, ranges[i].from,
-										  ranges[i].to, &count);
-
-		if (credits != NULL)
-			account->purse = purse_add(account->purse, credits);
-	}
-	return count;
+		sum_credits(account, ranges[i].from, ranges[i].to, &credits);
+	account->purse = purse_add(account->stored,
+							   purse_sum_finish(&credits.sum));
+	return credits.entries;
 }
 
 /*
@@ -218,20 +311,20 @@ fold_tail(PointsAccount *account)
 	int			nranges = points_unfolded_ranges(account->marks,
 												 account->nmarks, ranges);
 	int64		node = (horizon >> POINTS_NODE_BITS) << POINTS_NODE_BITS;
+	PointsCredits credits = {{0}};
 	int			i;
 
+	purse_sum_begin(&credits.sum, CurrentMemoryContext);
 	for (i = 0; i < nranges; i++)
 	{
 		int64		from = Max(ranges[i].from, node - 1);
 		int64		to = Min(ranges[i].to, horizon);
-		Purse	   *credits;
 
-		if (from >= to)
-			continue;
-		credits = sum_credits(account, from, to, NULL);
-		if (credits != NULL)
-			account->stored = purse_add(account->stored, credits);
+		if (from < to)
+			sum_credits(account, from, to, &credits);
 	}
+	account->stored = purse_add(account->stored,
+								purse_sum_finish(&credits.sum));
 	account->nmarks = points_set_mark(account->marks, account->nmarks,
 									  horizon);
 }
@@ -262,6 +355,25 @@ read_holds(PointsAccount *account)
 		account->held = DatumGetPurseP(sum);
 }
 
+/* Read the rest of an account that is locked, folding a long tail. */
+static void
+read_account(PointsAccount *account)
+{
+	if (read_tail(account) >= LONG_TAIL && !IsolationUsesXactSnapshot())
+	{
+		account->marks = repalloc(account->marks,
+								  (account->nmarks + 1) * sizeof(int64));
+		fold_tail(account);
+		(void) read_tail(account);
+	}
+	/* the row as of a day ago, for readers whose transaction began before */
+	account->stored = purse_settle(account->stored,
+								   account->now - USECS_PER_DAY);
+	/* deltas name lots as they are by now */
+	account->purse = purse_settle(account->purse, account->now);
+	read_holds(account);
+}
+
 /*
  * Lock an account and read all of it, folding a long tail on the way.  Makes
  * its row when there is none.  Inside core_enter().
@@ -275,19 +387,24 @@ points_lock_account(const PointsCurrency *currency, int64 member)
 	account->member = member;
 	while (!lock_row(account))
 		open_account(currency, member);
-	if (read_tail(account) >= LONG_TAIL && !IsolationUsesXactSnapshot())
-	{
-		account->marks = repalloc(account->marks,
-								  (account->nmarks + 1) * sizeof(int64));
-		fold_tail(account);
-		(void) read_tail(account);
-	}
-	/* deltas name lots as they are by now; the row is to know the same ones */
-	/* as of a day ago: for readers whose transaction began before this */
-	account->stored = purse_settle(account->stored,
-								   account->now - USECS_PER_DAY);
-	account->purse = purse_settle(account->purse, account->now);
-	read_holds(account);
+	read_account(account);
+	return account;
+}
+
+/*
+ * The same without SQL, for points_enter(): NULL when it has no row or has
+ * holds, and points_lock_account() is to be called.
+ */
+PointsAccount *
+points_try_lock_account(const PointsCurrency *currency, int64 member)
+{
+	PointsAccount *account = palloc0_object(PointsAccount);
+
+	account->currency = currency;
+	account->member = member;
+	if (!lock_row_directly(account) || account->open_holds > 0)
+		return NULL;
+	read_account(account);
 	return account;
 }
 
@@ -355,6 +472,59 @@ points_deficit(const PointsAccount *account)
 	return deficit;
 }
 
+static void
+complain_of_lost_row(const PointsAccount *account)
+{
+	elog(ERROR, "account of member %lld is gone",
+		 (long long) account->member);
+}
+
+static Datum
+marks_of(const PointsAccount *account)
+{
+	Datum	   *marks = palloc_array(Datum, account->nmarks + 1);
+	int			i;
+
+	for (i = 0; i < account->nmarks; i++)
+		marks[i] = Int64GetDatum(account->marks[i]);
+	return PointerGetDatum(construct_array(marks, account->nmarks, INT8OID,
+										   sizeof(int64), true,
+										   TYPALIGN_DOUBLE));
+}
+
+static bool
+write_row(Datum *values, bool *nulls, void *arg)
+{
+	PointsAccount *account = arg;
+
+	values[ACCOUNT_CHANGED_AT] = TimestampTzGetDatum(account->now);
+	values[ACCOUNT_DEFICIT] = Int64GetDatum(deficit_of(account->purse));
+	values[ACCOUNT_OPEN_HOLDS] = Int32GetDatum(account->open_holds);
+	values[ACCOUNT_FOLDED_TO] = marks_of(account);
+	values[ACCOUNT_PURSE] = PursePGetDatum(account->stored);
+	return true;
+}
+
+/*
+ * The version that was locked is the newest still, unless this transaction
+ * itself has replaced it, as by closing the member.
+ */
+static void
+write_row_directly(PointsAccount *account)
+{
+	CoreUpdate *update = core_table_begin_update(&account_to_write);
+	Datum		keys[3];
+
+	set_keys(keys, account->currency, account->member);
+	if ((!ItemPointerIsValid(&account->tid) ||
+		 !core_table_find_version(update, &account->tid)) &&
+		!core_table_find_row(update, keys))
+		complain_of_lost_row(account);
+	if (!core_table_change_row(update, write_row, account))
+		complain_of_lost_row(account);
+	core_table_end_update(update);
+}
+
 /* Write the row of an account that has changed. */
 void
 points_write_account(PointsAccount *account)
@@ -369,23 +539,21 @@ points_write_account(PointsAccount *account)
 		.own_type = "purse"
 	};
 	Datum		values[8];
-	Datum	   *marks = palloc_array(Datum, account->nmarks + 1);
-	int			i;
 
-	for (i = 0; i < account->nmarks; i++)
-		marks[i] = Int64GetDatum(account->marks[i]);
+	if (core_table_is_usable(&account_to_write))
+	{
+		write_row_directly(account);
+		return;
+	}
 	set_keys(values, account->currency, account->member);
 	values[3] = TimestampTzGetDatum(account->now);
 	values[4] = Int64GetDatum(points_deficit(account));
 	values[5] = Int32GetDatum(account->open_holds);
-	values[6] = PointerGetDatum(construct_array(marks, account->nmarks,
-												INT8OID, sizeof(int64), true,
-												TYPALIGN_DOUBLE));
+	values[6] = marks_of(account);
 	values[7] = PursePGetDatum(account->stored);
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed != 1)
-		elog(ERROR, "account of member %lld is gone",
-			 (long long) account->member);
+		complain_of_lost_row(account);
 }
 
 /*

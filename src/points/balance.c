@@ -11,13 +11,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
@@ -163,6 +162,57 @@ find_next_expiry(const Purse *free, TimestampTz as_of, TimestampTz *next,
 	}
 }
 
+/*
+ * Now, without SQL, after points_enter(): row and tail with the snapshot of
+ * the query, so that they fit together.  False when there are holds, or a
+ * table is not as installed.
+ */
+static bool
+try_holdings_now(const PointsCurrency *currency, int64 member,
+				 Holdings *holdings)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	PointsAccount account = {0};
+	PointsCredits credits = {{0}};
+	PointsIdRange *ranges;
+	int			nranges;
+	int			i;
+
+	if (!points_fetch_account(currency, member, snapshot, &account))
+		account.stored = purse_zero();
+	if (account.open_holds > 0)
+		return false;
+	ranges = palloc_array(PointsIdRange, account.nmarks + 1);
+	nranges = points_unfolded_ranges(account.marks, account.nmarks, ranges);
+	purse_sum_begin(&credits.sum, CurrentMemoryContext);
+	for (i = 0; i < nranges; i++)
+		if (!points_add_credits(currency, member, snapshot, ranges[i].from,
+								ranges[i].to, &credits))
+			return false;
+	holdings->purse = purse_add(account.stored,
+								purse_sum_finish(&credits.sum));
+	holdings->held = purse_zero();
+	return true;
+}
+
+/* Read what the balance is made of, with SQL where that is needed. */
+static void
+read_balance(CoreScope *scope, const PointsCurrency *currency, int64 member,
+			 TimestampTz as_of, TimestampTz known_at, Holdings *holdings)
+{
+	bool		is_now = as_of >= GetCurrentTransactionStartTimestamp() &&
+	known_at >= GetCurrentTransactionStartTimestamp();
+
+	if (is_now && !scope->connected &&
+		try_holdings_now(currency, member, holdings))
+		return;
+	core_connect(scope);
+	if (is_now)
+		holdings_now(currency, member, as_of, holdings);
+	else
+		holdings_then(currency, member, as_of, known_at, holdings);
+}
+
 /* balance(member, currency, as_of, known_at, program) -> balance */
 Datum
 community_balance(PG_FUNCTION_ARGS)
@@ -180,17 +230,9 @@ community_balance(PG_FUNCTION_ARGS)
 	int64		expiring;
 	Datum		values[BALANCE_COLUMNS];
 	bool		nulls[BALANCE_COLUMNS] = {false};
-	TupleDesc	desc;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	core_enter(&scope);
-	currency = points_currency(program, PG_GETARG_TEXT_PP(1));
-	if (as_of >= GetCurrentTransactionStartTimestamp() &&
-		known_at >= GetCurrentTransactionStartTimestamp())
-		holdings_now(currency, member, as_of, &holdings);
-	else
-		holdings_then(currency, member, as_of, known_at, &holdings);
+	currency = points_enter(&scope, program, PG_GETARG_TEXT_PP(1), false);
+	read_balance(&scope, currency, member, as_of, known_at, &holdings);
 	free = purse_settle(purse_subtract(holdings.purse, holdings.held), as_of);
 	available = purse_available(free, as_of);
 	find_next_expiry(free, as_of, &next, &expiring);
@@ -201,7 +243,5 @@ community_balance(PG_FUNCTION_ARGS)
 	values[4] = TimestampTzGetDatum(next);
 	values[5] = Int64GetDatum(expiring);
 	nulls[4] = next == DT_NOEND;
-	core_leave(&scope);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
-											 nulls));
+	return points_leave_with_row(fcinfo, &scope, values, nulls);
 }

@@ -8,9 +8,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "core/compat.h"
 #include "core/core.h"
@@ -42,6 +46,43 @@ points_amount_argument(int64 points, const char *function)
 				 errmsg("points of %s() must be positive, not %lld",
 						function, (long long) points)));
 	return points;
+}
+
+/*
+ * Begin a call and find its currency: as the owner of the tables, and with
+ * SPI only where it cannot be done without SQL.
+ */
+const PointsCurrency *
+points_enter(CoreScope *scope, int64 program, text *code, bool to_write)
+{
+	const PointsCurrency *currency = NULL;
+
+	core_become_owner(scope);
+	if (points_accounts_are_usable(to_write) &&
+		points_entries_are_usable(to_write))
+		currency = points_kept_currency(program, code);
+	if (currency == NULL)
+	{
+		core_connect(scope);
+		currency = points_currency(program, code);
+	}
+	return currency;
+}
+
+/* End a call that gives a row. */
+Datum
+points_leave_with_row(FunctionCallInfo fcinfo, CoreScope *scope,
+					  Datum *values, bool *nulls)
+{
+	Oid			type = get_func_rettype(fcinfo->flinfo->fn_oid);
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	HeapTuple	tuple = heap_form_tuple(desc, values, nulls);
+	HeapTupleHeader result;
+
+	result = scope->connected ? SPI_returntuple(tuple, desc) : tuple->t_data;
+	ReleaseTupleDesc(desc);
+	core_leave(scope);
+	return HeapTupleHeaderGetDatum(result);
 }
 
 /* A reason, or none. */

@@ -73,12 +73,23 @@ read_currency(int row, PointsCurrency *currency)
 	currency->zone = period_zone(core_text(row, 14));
 }
 
-/* Read them all again if anything has changed. */
+static CoreWatch currencies = {.name = "currency"};
+static CoreWatch programs = {.name = "program"};
+
+static bool
+kept_are_right(uint64 generation, uint64 zones)
+{
+	return kept != NULL && generation != 0 && generation == kept_generation &&
+		zones != 0 && zones == kept_zones;
+}
+
+/*
+ * Read them all again if anything has changed.  What was handed out before
+ * stays until the end of the transaction.
+ */
 static void
 refresh_currencies(void)
 {
-	static CoreWatch currencies = {.name = "currency"};
-	static CoreWatch programs = {.name = "program"};
 	static CorePlan plan = {
 		.sql = "SELECT c.program_id, c.currency_id, c.code, c.scale, c.rounding,"
 		" c.pending_for, c.until_released, c.expires_after,"
@@ -95,14 +106,13 @@ refresh_currencies(void)
 	uint64		zones = core_watch(&programs);
 	uint64		i;
 
-	if (kept != NULL && generation != 0 && generation == kept_generation &&
-		zones != 0 && zones == kept_zones)
+	if (kept_are_right(generation, zones))
 		return;
 	kept = NULL;
-	/* whoever works with what was kept may do so until the end */
 	if (kept_context != NULL)
 		MemoryContextSetParent(kept_context, TopTransactionContext);
-	kept_context = AllocSetContextCreate(TopMemoryContext, "community currencies",
+	kept_context = AllocSetContextCreate(TopMemoryContext,
+										 "community currencies",
 										 ALLOCSET_SMALL_SIZES);
 	core_run_latest(&plan, NULL);
 	nkept = SPI_processed;
@@ -114,20 +124,63 @@ refresh_currencies(void)
 	kept_zones = zones;
 }
 
-/* The currency of that code, or an error. */
-const PointsCurrency *
-points_currency(int64 program, text *code)
+static const PointsCurrency *
+find_by_code(int64 program, text *code)
 {
 	const char *name = VARDATA_ANY(code);
 	int			length = VARSIZE_ANY_EXHDR(code);
 	int			i;
 
-	refresh_currencies();
 	for (i = 0; i < nkept; i++)
 		if (kept[i].program == program &&
 			strlen(kept[i].code) == length &&
 			memcmp(kept[i].code, name, length) == 0)
 			return &kept[i];
+	return NULL;
+}
+
+static const PointsCurrency *
+find_by_id(int64 program, int64 id)
+{
+	int			i;
+
+	for (i = 0; i < nkept; i++)
+		if (kept[i].program == program && kept[i].id == id)
+			return &kept[i];
+	return NULL;
+}
+
+/* The currency of that code, if that can be told without SQL. */
+const PointsCurrency *
+points_kept_currency(int64 program, text *code)
+{
+	uint64		generation = core_watch(&currencies);
+	uint64		zones = core_watch(&programs);
+
+	return kept_are_right(generation, zones) ? find_by_code(program, code) :
+		NULL;
+}
+
+/* The code of a currency that was in use in this call, NULL for others. */
+const char *
+points_kept_code(int64 program, int64 id)
+{
+	const PointsCurrency *currency = kept == NULL ? NULL :
+	find_by_id(program, id);
+
+	return currency != NULL ? currency->code : NULL;
+}
+
+/* The currency of that code, or an error. */
+const PointsCurrency *
+points_currency(int64 program, text *code)
+{
+	const PointsCurrency *currency;
+
+	refresh_currencies();
+	currency = find_by_code(program, code);
+	if (currency != NULL)
+		return currency;
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("currency \"%s\" of program \"%s\" does not exist",
@@ -139,12 +192,12 @@ points_currency(int64 program, text *code)
 const PointsCurrency *
 points_currency_by_id(int64 program, int64 id)
 {
-	int			i;
+	const PointsCurrency *currency;
 
 	refresh_currencies();
-	for (i = 0; i < nkept; i++)
-		if (kept[i].program == program && kept[i].id == id)
-			return &kept[i];
+	currency = find_by_id(program, id);
+	if (currency != NULL)
+		return currency;
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("currency %lld of program \"%s\" does not exist",

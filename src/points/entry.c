@@ -11,13 +11,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
@@ -44,6 +43,9 @@ static const char *const entry_columns[ENTRY_COLUMNS] = {
 	"cut_by", "reason", "actor"
 };
 
+#define ENTRY_BY_KEY \
+	{ENTRY_PROGRAM + 1, ENTRY_EVENT + 1, ENTRY_KEY + 1, ENTRY_LINE + 1}
+
 static CoreTable entry_table = {
 	.name = "entry",
 	.index = "entry_key_key",
@@ -51,10 +53,40 @@ static CoreTable entry_table = {
 	.ncolumns = ENTRY_COLUMNS,
 	.columns = entry_columns,
 	.nkeys = 4,
-	.keys = {ENTRY_PROGRAM + 1, ENTRY_EVENT + 1, ENTRY_KEY + 1, ENTRY_LINE + 1}
+	.keys = ENTRY_BY_KEY
+};
+
+static CoreTable entry_by_key = {
+	.name = "entry",
+	.index = "entry_key_key",
+	.use = CORE_TABLE_READ,
+	.ncolumns = ENTRY_COLUMNS,
+	.columns = entry_columns,
+	.nkeys = 4,
+	.keys = ENTRY_BY_KEY
+};
+
+static CoreTable entry_by_account = {
+	.name = "entry",
+	.index = "entry_pkey",
+	.use = CORE_TABLE_READ,
+	.ncolumns = ENTRY_COLUMNS,
+	.columns = entry_columns,
+	.nkeys = 4,
+	.keys = {ENTRY_PROGRAM + 1, ENTRY_MEMBER + 1, ENTRY_CURRENCY + 1,
+	ENTRY_ID + 1}
 };
 
 #define POSTING_COLUMNS	9
+
+/* Can the entries of an account be read without SQL, or appended? */
+bool
+points_entries_are_usable(bool to_write)
+{
+	return core_table_is_usable(&entry_by_account) &&
+		(!to_write || (core_table_is_usable(&entry_by_key) &&
+					   core_table_is_usable(&entry_table)));
+}
 
 /* A number by which the same request is known again. */
 int64
@@ -137,8 +169,9 @@ session_actor(void)
 }
 
 /*
- * Append an entry and draw its id.  False when its key is taken.  An entry
- * that no account holds yet is announced, for whoever folds.
+ * Append an entry and draw its id.  False when its key is taken: callers have
+ * looked for it, so that is a surprise.  An entry that no account holds yet
+ * is announced, for whoever folds.
  */
 bool
 points_append(PointsEntry *entry)
@@ -148,8 +181,7 @@ points_append(PointsEntry *entry)
 
 	form_row(entry, session_actor(), values, nulls);
 	if (core_table_is_usable(&entry_table))
-		return core_table_insert(&entry_table, values, nulls,
-								 entry->event_id != 0);
+		return core_table_insert(&entry_table, values, nulls, true);
 	return append_by_sql(values, nulls);
 }
 
@@ -193,6 +225,33 @@ points_end_append(PointsAppender *appender)
 	pfree(appender);
 }
 
+static bool
+fetch_posting(int64 program, Datum key, int32 line, PointsPosting *posting)
+{
+	Datum		keys[4];
+	Datum		values[ENTRY_COLUMNS];
+	bool		nulls[ENTRY_COLUMNS];
+
+	keys[0] = Int64GetDatum(program);
+	keys[1] = Int64GetDatum(0);
+	keys[2] = key;
+	keys[3] = Int32GetDatum(line);
+	if (!core_table_fetch(&entry_by_key, GetTransactionSnapshot(), keys,
+						  values, nulls))
+		return false;
+	posting->entry_id = DatumGetInt64(values[ENTRY_ID]);
+	posting->replay = true;
+	posting->member = DatumGetInt64(values[ENTRY_MEMBER]);
+	posting->currency_id = DatumGetInt64(values[ENTRY_CURRENCY]);
+	posting->kind = TextDatumGetCString(values[ENTRY_KIND]);
+	posting->points = DatumGetInt64(values[ENTRY_POINTS]);
+	posting->delta = DatumGetPurseP(values[ENTRY_DELTA]);
+	posting->effective_at = DatumGetTimestampTz(values[ENTRY_EFFECTIVE_AT]);
+	posting->recorded_at = DatumGetTimestampTz(values[ENTRY_RECORDED_AT]);
+	posting->request = DatumGetInt64(values[ENTRY_REQUEST]);
+	return true;
+}
+
 /* The entry of a call with that key, and its line. */
 bool
 points_find_posting(int64 program, Datum key, int32 line,
@@ -208,6 +267,8 @@ points_find_posting(int64 program, Datum key, int32 line,
 	Datum		values[3];
 	bool		isnull;
 
+	if (core_table_is_usable(&entry_by_key))
+		return fetch_posting(program, key, line, posting);
 	values[0] = Int64GetDatum(program);
 	values[1] = key;
 	values[2] = Int32GetDatum(line);
@@ -257,6 +318,42 @@ points_find_replay(int64 program, Datum key, const PointsRequest *request,
 	return false;				/* keep compiler quiet */
 }
 
+static void
+add_credit(const Datum *values, const bool *nulls, void *arg)
+{
+	PointsCredits *credits = arg;
+	Purse	   *delta;
+
+	credits->entries++;
+	if (DatumGetBool(values[ENTRY_POSTED]))
+		return;
+	delta = DatumGetPurseP(values[ENTRY_DELTA]);
+	purse_sum_add(&credits->sum, delta);
+	if ((Pointer) delta != DatumGetPointer(values[ENTRY_DELTA]))
+		pfree(delta);
+}
+
+/*
+ * Add up the credits of an account with ids after "from" up to "to" that the
+ * snapshot sees, without SQL.  False when that takes SQL.
+ */
+bool
+points_add_credits(const PointsCurrency *currency, int64 member,
+				   Snapshot snapshot, int64 from, int64 to,
+				   PointsCredits *credits)
+{
+	Datum		keys[3];
+
+	if (!core_table_is_usable(&entry_by_account))
+		return false;
+	keys[0] = Int64GetDatum(currency->program);
+	keys[1] = Int64GetDatum(member);
+	keys[2] = Int64GetDatum(currency->id);
+	core_table_scan(&entry_by_account, snapshot, keys, from, to, add_credit,
+					credits);
+	return true;
+}
+
 /* What is told about an entry that was just appended. */
 void
 points_posting_of(const PointsEntry *entry, PointsPosting *posting)
@@ -273,31 +370,31 @@ points_posting_of(const PointsEntry *entry, PointsPosting *posting)
 	posting->request = entry->request;
 }
 
-/* Leave core_enter(), with the posting as a value of its SQL type. */
+/*
+ * Leave core_enter() or core_become_owner(), with the posting as a value of
+ * its SQL type.
+ */
 Datum
 points_leave(FunctionCallInfo fcinfo, CoreScope *scope, int64 program,
 			 const PointsPosting *posting)
 {
-	TupleDesc	desc;
 	Datum		values[POSTING_COLUMNS];
 	bool		nulls[POSTING_COLUMNS] = {false};
-	HeapTupleHeader result;
-	const PointsCurrency *currency;
+	const char *code = points_kept_code(program, posting->currency_id);
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	if (code == NULL)
+	{
+		core_connect(scope);
+		code = points_currency_by_id(program, posting->currency_id)->code;
+	}
 	values[0] = Int64GetDatum(posting->entry_id);
 	values[1] = BoolGetDatum(posting->replay);
 	values[2] = Int64GetDatum(posting->member);
-	currency = points_currency_by_id(program, posting->currency_id);
-	values[3] = CStringGetTextDatum(currency->code);
+	values[3] = CStringGetTextDatum(code);
 	values[4] = CStringGetTextDatum(posting->kind);
 	values[5] = Int64GetDatum(posting->points);
 	values[6] = PointerGetDatum(posting->delta);
 	values[7] = TimestampTzGetDatum(posting->effective_at);
 	values[8] = TimestampTzGetDatum(posting->recorded_at);
-	desc = BlessTupleDesc(desc);
-	result = SPI_returntuple(heap_form_tuple(desc, values, nulls), desc);
-	core_leave(scope);
-	return HeapTupleHeaderGetDatum(result);
+	return points_leave_with_row(fcinfo, scope, values, nulls);
 }

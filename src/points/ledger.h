@@ -11,6 +11,8 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "pgtime.h"
+#include "storage/itemptr.h"
+#include "utils/snapshot.h"
 
 #include "core/core.h"
 #include "period/period.h"
@@ -143,6 +145,7 @@ typedef struct PointsAccount
 	const PointsCurrency *currency;
 	int64		member;
 	bool		closed;
+	ItemPointerData tid;		/* version of its row, where known */
 	TimestampTz now;			/* later than any change of it before */
 	Purse	   *stored;			/* what its row is to hold */
 	Purse	   *purse;			/* that and the credits not folded yet */
@@ -152,9 +155,18 @@ typedef struct PointsAccount
 	int64	   *marks;
 } PointsAccount;
 
+/* Credits that are added up; begin the sum first. */
+typedef struct PointsCredits
+{
+	PurseSum	sum;
+	int64		entries;		/* seen, posted ones too */
+} PointsCredits;
+
 /* currency.c */
 extern void points_open_program(int64 program);
 extern const PointsCurrency *points_currency(int64 program, text *code);
+extern const PointsCurrency *points_kept_currency(int64 program, text *code);
+extern const char *points_kept_code(int64 program, int64 id);
 extern const PointsCurrency *points_currency_by_id(int64 program, int64 id);
 extern TimestampTz points_expiry(const PointsCurrency *currency,
 								 TimestampTz at);
@@ -167,6 +179,7 @@ extern void points_announce_ids(int64 id);
 extern int64 points_horizon(void);
 
 /* entry.c */
+extern bool points_entries_are_usable(bool to_write);
 extern int64 points_request_hash(const PointsRequest *request);
 extern bool points_append(PointsEntry *entry);
 extern PointsAppender *points_begin_append(void);
@@ -177,16 +190,24 @@ extern bool points_find_posting(int64 program, Datum key, int32 line,
 extern bool points_find_replay(int64 program, Datum key,
 							   const PointsRequest *request,
 							   PointsPosting *posting);
+extern bool points_add_credits(const PointsCurrency *currency, int64 member,
+							   Snapshot snapshot, int64 from, int64 to,
+							   PointsCredits *credits);
 extern void points_posting_of(const PointsEntry *entry,
 							  PointsPosting *posting);
 extern Datum points_leave(FunctionCallInfo fcinfo, CoreScope *scope,
 						  int64 program, const PointsPosting *posting);
 
 /* account.c */
+extern bool points_accounts_are_usable(bool to_write);
+extern bool points_fetch_account(const PointsCurrency *currency, int64 member,
+								 Snapshot snapshot, PointsAccount *account);
 extern bool points_account_owes(const PointsCurrency *currency, int64 member,
 								bool *known, bool *closed);
 extern PointsAccount *points_lock_account(const PointsCurrency *currency,
 										  int64 member);
+extern PointsAccount *points_try_lock_account(const PointsCurrency *currency,
+											  int64 member);
 extern void points_refuse_closed(const PointsAccount *account);
 extern void points_refuse_merged(const PointsAccount *account);
 extern Purse *points_free(const PointsAccount *account);
@@ -196,6 +217,10 @@ extern void points_write_account(PointsAccount *account);
 extern void points_close_accounts(int64 program, int64 member);
 
 /* call.c */
+extern const PointsCurrency *points_enter(CoreScope *scope, int64 program,
+										  text *code, bool to_write);
+extern Datum points_leave_with_row(FunctionCallInfo fcinfo, CoreScope *scope,
+								   Datum *values, bool *nulls);
 extern void points_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
 								const char *const *names, uint32 nullable);
 extern int64 points_amount_argument(int64 points, const char *function);
@@ -224,6 +249,9 @@ extern bool points_credit_locks(const PointsCurrency *currency, int64 member,
 extern bool points_credit(PointsEntry *entry);
 extern void points_credit_locked(PointsAccount *account, PointsEntry *entry,
 								 PointsPosting *posting);
+extern bool points_try_accrue(const PointsCurrency *currency,
+							  const PointsRequest *request, Datum key,
+							  Datum reason, PointsPosting *posting);
 extern void points_accrue(const PointsCurrency *currency,
 						  const PointsRequest *request, Datum key,
 						  Datum reason, PointsPosting *posting);

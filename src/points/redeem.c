@@ -60,18 +60,13 @@ points_take(const PointsAccount *account, int64 points, const char *verb)
 	return purse_add(delta, points_debt(points - taken));
 }
 
-/* Do what redeem() promises, also for adjust() downwards. */
+/* Take points from an account that is locked. */
 static void
-spend(const PointsCurrency *currency, const PointsRequest *request,
-	  int64 points, const char *verb, Datum key, Datum reason,
-	  PointsPosting *posting)
+take_out(PointsAccount *account, const PointsRequest *request, int64 points,
+		 const char *verb, Datum key, Datum reason, PointsPosting *posting)
 {
-	PointsAccount *account = points_lock_account(currency, request->member);
 	PointsEntry entry = {0};
 
-	if (points_find_replay(currency->program, key, request, posting))
-		return;
-	points_refuse_closed(account);
 	entry.kind = request->kind;
 	entry.key = key;
 	entry.delta = points_take(account, points, verb);
@@ -80,6 +75,42 @@ spend(const PointsCurrency *currency, const PointsRequest *request,
 	entry.request = points_request_hash(request);
 	entry.reason = reason;
 	points_post(account, &entry, posting);
+}
+
+/*
+ * Do what redeem() promises, without SQL, after points_enter().  False when
+ * that cannot be, and spend() has to be called.
+ */
+static bool
+try_spend(const PointsCurrency *currency, const PointsRequest *request,
+		  Datum key, Datum reason, PointsPosting *posting)
+{
+	PointsAccount *account = points_try_lock_account(currency,
+													 request->member);
+
+	if (account == NULL)
+		return false;
+	if (points_find_posting(currency->program, key, 0, posting))
+		return posting->request == points_request_hash(request);
+	if (account->closed)
+		return false;
+	take_out(account, request, request->points, "redeem", key, reason,
+			 posting);
+	return true;
+}
+
+/* Do what redeem() promises, also for adjust() downwards. */
+static void
+spend(const PointsCurrency *currency, const PointsRequest *request,
+	  int64 points, const char *verb, Datum key, Datum reason,
+	  PointsPosting *posting)
+{
+	PointsAccount *account = points_lock_account(currency, request->member);
+
+	if (points_find_replay(currency->program, key, request, posting))
+		return;
+	points_refuse_closed(account);
+	take_out(account, request, points, verb, key, reason, posting);
 }
 
 /* redeem(member, points, key, currency, reason, program) -> posting */
@@ -105,11 +136,15 @@ community_redeem(PG_FUNCTION_ARGS)
 	reason = points_reason_argument(fcinfo, 4);
 	program = PG_GETARG_INT64(5);
 
-	core_enter(&scope);
-	currency = points_currency(program, PG_GETARG_TEXT_PP(3));
+	currency = points_enter(&scope, program, PG_GETARG_TEXT_PP(3), true);
 	request.currency_id = currency->id;
-	spend(currency, &request, request.points, "redeem", key, reason,
-		  &posting);
+	if (scope.connected ||
+		!try_spend(currency, &request, key, reason, &posting))
+	{
+		core_connect(&scope);
+		spend(currency, &request, request.points, "redeem", key, reason,
+			  &posting);
+	}
 	return points_leave(fcinfo, &scope, program, &posting);
 }
 
