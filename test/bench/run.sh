@@ -6,10 +6,12 @@
 # is the median of those of the rounds.  The exit code tells whether everything
 # worked, not whether it was fast.  doc/performance.md says what is measured.
 #
-#   SECTIONS   which of: record clients attach bulk batch top sum purse
+#   SECTIONS   which of: record clients attach bulk batch top sum purse ledger crowd
+#              balance
 #   ROUNDS     rounds of every comparison
 #   SECS       seconds of each run of pgbench
 #   HOLD       seconds of each run beside an old snapshot
+#   CROWD      the same for credits to one member
 #   MEMBERS    members that rows are spread over
 #   SIZE       rows of a set
 #   TOP        members on the leader board
@@ -20,13 +22,15 @@ set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=test/bench/measure.sh
 . ./measure.sh
+# shellcheck source=test/bench/ledger.sh
+. ./ledger.sh
 
-SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse}
-ROUNDS=${ROUNDS:-5} SECS=${SECS:-5} HOLD=${HOLD:-10}
+SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance}
+ROUNDS=${ROUNDS:-5} SECS=${SECS:-5} HOLD=${HOLD:-10} CROWD=${CROWD:-60}
 MEMBERS=${MEMBERS:-100000} SIZE=${SIZE:-1000000}
 TOP=${TOP:-1000000} SUMSIZE=${SUMSIZE:-10000000}
 PURSES=${PURSES:-1000000}
-events=0 twins=0
+events=0 twins=0 entries=0 transfers=0
 
 # ----- the database -----
 
@@ -35,8 +39,9 @@ set_up() {
 	export PGDATABASE=community_bench
 	# vacuum works between the runs, not in some of them
 	sql 'ALTER SYSTEM SET autovacuum = off' 'SELECT pg_reload_conf()' >/dev/null
-	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql >/dev/null
+	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql -f ledger.sql >/dev/null
 	program=$(sql 'SELECT community.current_program()')
+	currency=$(sql 'SELECT currency_id FROM community.currency')
 }
 
 # settle: what the runs before left behind is no burden of the next
@@ -408,7 +413,7 @@ set_up
 sql "SELECT format('PostgreSQL %s, %s processors, shared_buffers %s, synchronous_commit %s',
 	current_setting('server_version'), $(nproc), current_setting('shared_buffers'),
 	current_setting('synchronous_commit'))"
-echo "ROUNDS=$ROUNDS SECS=$SECS HOLD=$HOLD MEMBERS=$MEMBERS SIZE=$SIZE TOP=$TOP SUMSIZE=$SUMSIZE PURSES=$PURSES"
+echo "ROUNDS=$ROUNDS SECS=$SECS HOLD=$HOLD CROWD=$CROWD MEMBERS=$MEMBERS SIZE=$SIZE TOP=$TOP SUMSIZE=$SUMSIZE PURSES=$PURSES"
 cat <<'X'
 A / B: ours is A, theirs B, each the median of the rounds; ratio = ours / theirs,
 the median of the ratios of the rounds, with their range.  CPU is that of the
@@ -416,7 +421,7 @@ server's processes.  Less CPU is better, more rows a second are.
 X
 for section in ${SECTIONS//,/ }; do
 	case $section in
-		record | clients | attach | bulk | batch | top | sum | purse) $section ;;
+		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance) $section ;;
 		*) die "bench: no section $section" ;;
 	esac
 done
