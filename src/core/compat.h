@@ -33,11 +33,6 @@
 #define SOFT_ERROR_OCCURRED(context) (false)
 #endif
 
-/* packages of 17 and later expect strlcpy() of a libc newer than ours may be */
-#if PG_VERSION_NUM >= 170000
-extern size_t strlcpy(char *to, const char *from, size_t size);
-#endif
-
 /* 15 reserved the prefix of an extension's settings */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)

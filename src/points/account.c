@@ -498,7 +498,7 @@ write_row(Datum *values, bool *nulls, void *arg)
 	PointsAccount *account = arg;
 
 	values[ACCOUNT_CHANGED_AT] = TimestampTzGetDatum(account->now);
-	values[ACCOUNT_DEFICIT] = Int64GetDatum(deficit_of(account->purse));
+	values[ACCOUNT_DEFICIT] = Int64GetDatum(points_deficit(account));
 	values[ACCOUNT_OPEN_HOLDS] = Int32GetDatum(account->open_holds);
 	values[ACCOUNT_FOLDED_TO] = marks_of(account);
 	values[ACCOUNT_PURSE] = PursePGetDatum(account->stored);
