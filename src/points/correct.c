@@ -173,7 +173,7 @@ take_credit(const Correction *correction, const Credit *credit, int64 points,
 								   points_returnable(account, credit->delta,
 													 credit->points -
 													 credit->left, points),
-								   false, &taken);
+								   &taken);
 	entry.cut = points - taken;
 	points_post(account, &entry, NULL);
 }

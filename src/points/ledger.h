@@ -257,6 +257,10 @@ extern void points_accrue(const PointsCurrency *currency,
 						  Datum reason, PointsPosting *posting);
 
 /* release.c */
+extern Purse *points_release_lots(const PointsAccount *account,
+								  const Purse *lots);
+extern bool points_waits_for_release(const Purse *lots);
+extern Purse *points_as_released(const Purse *lots);
 extern void points_release_pending(int64 program, Datum key,
 								   PointsRequest *request,
 								   PointsPosting *posting);
@@ -266,9 +270,9 @@ extern void points_reverse_call(int64 program, Datum key, bool has_points,
 								int64 points, Datum request_key, Datum reason,
 								PointsPosting *posting);
 extern Purse *points_take_back(const PointsAccount *account,
-							   const Purse *credit, bool released,
-							   int64 *taken);
+							   const Purse *credit, int64 *taken);
 
+extern Purse *points_main_lots(const Purse *delta, int64 points);
 extern Purse *points_returnable(const PointsAccount *account,
 								const Purse *credit, int64 from,
 								int64 points);

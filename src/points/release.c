@@ -28,7 +28,7 @@ static bool
 find_credit(int64 program, Datum key, Credit *credit)
 {
 	static CorePlan plan = {
-		.sql = "SELECT coalesce(-sum(points) FILTER (WHERE kind = 'reverse'), 0)::bigint,"
+		.sql = "SELECT coalesce(sum(cut - points) FILTER (WHERE kind = 'reverse'), 0)::bigint,"
 		" max(line) FROM community.entry"
 		" WHERE program_id = $1 AND event_id = 0 AND key = $2",
 		.nargs = 2,
@@ -61,40 +61,84 @@ find_release(int64 program, Datum key, int32 last_line,
 }
 
 /*
- * The delta that makes available what waits for it: of each lot of the credit
- * that is pending without end, as much as has not been taken back.
+ * The delta that makes available what waits for it: of each lot that is
+ * pending without end, as much as the account still has, wherever its expiry
+ * has been moved.
  */
-static Purse *
-release_delta(const PointsAccount *account, const Credit *credit)
+Purse *
+points_release_lots(const PointsAccount *account, const Purse *lots)
 {
-	const Purse *delta = credit->posting.delta;
 	Purse	   *free = points_free(account);
-	Purse	   *pending;
-	int64		left = credit->posting.points - credit->reversed;
 	Purse	   *result = purse_zero();
 	int			i;
+	int			j;
 
-	for (i = 0; i < purse_count(delta) && left > 0; i++)
+	for (i = 0; i < purse_count(lots); i++)
 	{
-		const PurseLot *lot = &purse_lots(delta)[i];
+		const PurseLot *lot = &purse_lots(lots)[i];
+		Purse	   *pending;
 		int64		taken;
-		int			j;
 
 		if (lot->available_at != DT_NOEND || lot->points <= 0)
 			continue;
-		pending = points_take_pending(account, free, lot, Min(lot->points, left),
+		pending = points_take_pending(account, free, lot, lot->points,
 									  &taken);
 		free = purse_add(free, pending);
 		result = purse_add(result, pending);
 		for (j = 0; j < purse_count(pending); j++)
-			result = purse_add(result,
-							   purse_make(-purse_lots(pending)[j].points,
-										  DT_NOBEGIN,
-										  purse_lots(pending)[j].expires_at,
-										  purse_lots(pending)[j].priority));
-		left -= taken;
+		{
+			const PurseLot *from = &purse_lots(pending)[j];
+
+			result = purse_add(result, purse_make(-from->points, DT_NOBEGIN,
+												  from->expires_at,
+												  from->priority));
+		}
 	}
 	return result;
+}
+
+/* Is any of it pending without end? */
+bool
+points_waits_for_release(const Purse *lots)
+{
+	int			i;
+
+	for (i = 0; i < purse_count(lots); i++)
+		if (purse_lots(lots)[i].available_at == DT_NOEND)
+			return true;
+	return false;
+}
+
+/* Lots that have been released, as they are since. */
+Purse *
+points_as_released(const Purse *lots)
+{
+	Purse	   *result = purse_zero();
+	int			i;
+
+	for (i = 0; i < purse_count(lots); i++)
+	{
+		PurseLot	lot = purse_lots(lots)[i];
+
+		result = purse_add(result,
+						   purse_make(lot.points,
+									  lot.available_at == DT_NOEND ?
+									  DT_NOBEGIN : lot.available_at,
+									  lot.expires_at, lot.priority));
+	}
+	return result;
+}
+
+/* What is left of the credit, lot by lot. */
+static Purse *
+left_of(const Credit *credit)
+{
+	int64		points = credit->posting.points;
+
+	if (points <= 0)
+		return purse_zero();
+	return purse_part(points_main_lots(credit->posting.delta, points),
+					  credit->reversed, points - credit->reversed);
 }
 
 /* Release the pending points of a call.  Inside core_enter(). */
@@ -126,7 +170,7 @@ points_release_pending(int64 program, Datum key, PointsRequest *request,
 	entry.kind = request->kind;
 	entry.key = key;
 	entry.line = credit.last_line + 1;
-	entry.delta = release_delta(account, &credit);
+	entry.delta = points_release_lots(account, left_of(&credit));
 	entry.request = points_request_hash(request);
 	if (purse_count(entry.delta) == 0)
 		ereport(ERROR,

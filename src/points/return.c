@@ -33,9 +33,9 @@ typedef struct Original
 	int64		left;			/* positive */
 	int32		last_line;
 	int32		last_reversal;	/* line, 0 for none */
+	bool		released;		/* what was pending is not any more */
 	int64		receiver;		/* of a transfer */
 	int64		receiver_entry;
-	bool		released;
 } Original;
 
 /*
@@ -53,11 +53,11 @@ lapsed_lots(const PointsAccount *account, Purse **lapsed)
 /*
  * The points of the credit that are still where it put them, as a delta.
  * Lots are compared as they are by now.  A pending lot may have moved to a
- * later expiry since, but what has been released is pending no more.
+ * later expiry since.
  */
 static Purse *
 take_own(const PointsAccount *account, const Purse *free,
-		 const Purse *credit, bool only_pending, bool may_move)
+		 const Purse *credit, bool only_pending)
 {
 	Purse	   *lapsed = NULL;
 	Purse	   *result = purse_zero();
@@ -78,18 +78,9 @@ take_own(const PointsAccount *account, const Purse *free,
 			lot.available_at = DT_NOBEGIN;
 		if (expired)
 			from = lapsed_lots(account, &lapsed);
-		delta = pending && !expired && may_move ?
+		delta = pending && !expired ?
 			points_take_pending(account, from, &lot, lot.points, &taken) :
 			purse_take_lot(from, &lot, lot.points, &taken);
-		if (!only_pending && lot.available_at == DT_NOEND &&
-			taken < lot.points)
-		{
-			/* what release() has made of the lot */
-			lot.available_at = DT_NOBEGIN;
-			delta = purse_add(delta,
-							  purse_take_lot(from, &lot, lot.points - taken,
-											 &taken));
-		}
 		free = purse_add(free, delta);
 		lapsed = lapsed == NULL ? NULL : purse_add(lapsed, delta);
 		result = purse_add(result, delta);
@@ -99,11 +90,11 @@ take_own(const PointsAccount *account, const Purse *free,
 
 /*
  * The delta that takes back a credit, all positive lots, as far as the policy
- * of its currency goes.  "released" says that its pending points have been.
+ * of its currency goes.
  */
 Purse *
 points_take_back(const PointsAccount *account, const Purse *credit,
-				 bool released, int64 *taken)
+				 int64 *taken)
 {
 	static const PurseLot expired = {.available_at = DT_NOBEGIN,
 	.expires_at = DT_NOBEGIN};
@@ -116,7 +107,7 @@ points_take_back(const PointsAccount *account, const Purse *credit,
 	/* where activity moves the expiry of all, none has lots of its own */
 	if (account->currency->inactive_after == NULL)
 		delta = take_own(account, free, credit,
-						 policy == POINTS_RETURN_ONLY_PENDING, !released);
+						 policy == POINTS_RETURN_ONLY_PENDING);
 	*taken = -purse_total(delta);
 	if (policy == POINTS_RETURN_ONLY_PENDING || *taken == points)
 		return delta;
@@ -179,10 +170,10 @@ find_original(int64 program, Datum key, Original *original)
 		char	   *kind = core_text(i, 2);
 
 		original->last_line = (int32) core_int64(i, 1);
-		if (strcmp(kind, "release") == 0)
-			original->released = true;
-		else if (strcmp(kind, "capture") == 0)
+		if (strcmp(kind, "capture") == 0)
 			original->line = original->last_line;
+		else if (strcmp(kind, "release") == 0)
+			original->released = true;
 		else if (strcmp(kind, "transfer_in") == 0)
 		{
 			original->receiver = core_int64(i, 3);
@@ -215,8 +206,8 @@ find_original(int64 program, Datum key, Original *original)
  * The lots of a delta that have its sign.  Others are what it did besides, to
  * pay a debt; burn order puts what it was asked for first.
  */
-static Purse *
-main_lots(const Purse *delta, int64 points)
+Purse *
+points_main_lots(const Purse *delta, int64 points)
 {
 	Purse	   *result = purse_alloc(purse_count(delta));
 	int			count = 0;
@@ -234,7 +225,7 @@ static Purse *
 next_part(const Original *original, int64 points)
 {
 	int64		given = original->posting.points;
-	const Purse *delta = main_lots(original->posting.delta, given);
+	const Purse *delta = points_main_lots(original->posting.delta, given);
 
 	if (given > 0)
 		return purse_part(delta, given - original->left, points);
@@ -283,7 +274,7 @@ reverse_transfer(PointsAccount *from, PointsAccount *to, Original *original,
 	Purse	   *back;
 
 	back = points_take_back(to, points_returnable(to, part, 0, points),
-							false, &taken);
+							&taken);
 	if (from->currency->inactive_after != NULL)
 		given = restored(from, original, points);
 	given = purse_part(given, points - taken, taken);
@@ -486,7 +477,9 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 		Purse	   *delta = points_returnable(account, original.posting.delta,
 											  before, points);
 
-		delta = points_take_back(account, delta, original.released, &taken);
+		if (original.released)
+			delta = points_as_released(delta);
+		delta = points_take_back(account, delta, &taken);
 		reverse_line(account, &original, key, reason, delta, points - taken,
 					 original.posting.entry_id, posting);
 	}
