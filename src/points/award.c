@@ -28,7 +28,15 @@ void
 points_note_cut(PointsGrant *grant, int64 by, const bool *among, int64 cut,
 				int room)
 {
+	int64	   *cuts = grant->cuts == NULL ? NULL :
+	grant->cuts + grant->ncut_by * grant->count;
+	int			i;
+
+	for (i = 0; cuts != NULL && i < grant->count; i++)
+		cuts[i] = grant->shares[i];
 	points_cut_shares(grant->shares, among, grant->count, cut);
+	for (i = 0; cuts != NULL && i < grant->count; i++)
+		cuts[i] -= grant->shares[i];
 	grant->points -= cut;
 	grant->cut += cut;
 	if (grant->cut_by == NULL)
@@ -64,7 +72,7 @@ points_grant_entry(const PointsEvent *event, const PointsGrant *grant,
 				   PointsEntry *entry)
 {
 	Datum	   *ids = palloc_array(Datum, grant->count);
-	Datum	   *given = palloc_array(Datum, grant->count);
+	Datum	   *points = palloc_array(Datum, grant->count);
 	int			i;
 
 	memset(entry, 0, sizeof(PointsEntry));
@@ -81,10 +89,10 @@ points_grant_entry(const PointsEvent *event, const PointsGrant *grant,
 	for (i = 0; i < grant->count; i++)
 	{
 		ids[i] = Int64GetDatum(grant->rules[i]->id);
-		given[i] = Int64GetDatum(grant->given[i]);
+		points[i] = Int64GetDatum(grant->shares[i]);
 	}
 	entry->rule_ids = bigint_array(ids, grant->count);
-	entry->rule_points = bigint_array(given, grant->count);
+	entry->rule_points = bigint_array(points, grant->count);
 	if (grant->ncut_by > 0)
 		entry->cut_by = bigint_array(grant->cut_by, grant->ncut_by);
 }

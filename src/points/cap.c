@@ -106,6 +106,7 @@ struct PointsCapBook
 {
 	const PointsRules *rules;
 	MemoryContext context;
+	bool		only_looks;		/* neither locks nor writes */
 	bool		has_member;
 	int64		member;			/* whose rows these are */
 	int			count;
@@ -120,6 +121,16 @@ points_open_caps(const PointsRules *rules)
 
 	book->rules = rules;
 	book->context = CurrentMemoryContext;
+	return book;
+}
+
+/* A book to ask what would be granted: it takes no lock and writes nothing. */
+PointsCapBook *
+points_look_at_caps(const PointsRules *rules)
+{
+	PointsCapBook *book = points_open_caps(rules);
+
+	book->only_looks = true;
 	return book;
 }
 
@@ -138,6 +149,47 @@ set_keys(Datum *values, const PointsCapBook *book, const PointsCap *cap,
 #define KEY_MATCHES \
 	" WHERE program_id = $1 AND cap_id = $2 AND member_id = $3" \
 	" AND used_at = $4"
+
+/* Room for one more row in the book. */
+static Usage *
+add_usage(PointsCapBook *book)
+{
+	if (book->count == book->room)
+	{
+		MemoryContext old = MemoryContextSwitchTo(book->context);
+
+		book->room = Max(2 * book->room, 8);
+		book->usages = book->usages == NULL ?
+			palloc_array(Usage, book->room) :
+			repalloc(book->usages, book->room * sizeof(Usage));
+		MemoryContextSwitchTo(old);
+	}
+	return &book->usages[book->count++];
+}
+
+/* Note what a row says, without a lock. */
+static Usage *
+look_at_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
+{
+	static CorePlan plan = {
+		.sql = "SELECT points, events FROM community.cap_usage" KEY_MATCHES,
+		.nargs = 4,
+		.argtypes = {KEY_ARGS}
+	};
+	Datum		values[4];
+	Usage	   *usage = add_usage(book);
+	bool		known;
+
+	set_keys(values, book, cap, used_at);
+	core_run(&plan, values, NULL, true);
+	known = SPI_processed > 0;
+	*usage = (Usage)
+	{
+		cap, used_at, known ? core_int64(0, 1) : 0,
+			known ? core_int64(0, 2) : 0
+	};
+	return usage;
+}
 
 /* Lock a row, making it where there is none, and note what it says. */
 static Usage *
@@ -165,17 +217,7 @@ lock_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
 		core_run(&open, values, NULL, false);
 		core_run(&lock, values, NULL, false);
 	}
-	if (book->count == book->room)
-	{
-		MemoryContext old = MemoryContextSwitchTo(book->context);
-
-		book->room = Max(2 * book->room, 8);
-		book->usages = book->usages == NULL ?
-			palloc_array(Usage, book->room) :
-			repalloc(book->usages, book->room * sizeof(Usage));
-		MemoryContextSwitchTo(old);
-	}
-	usage = &book->usages[book->count++];
+	usage = add_usage(book);
 	*usage = (Usage)
 	{
 		cap, used_at, core_int64(0, 1), core_int64(0, 2)
@@ -192,7 +234,8 @@ find_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
 	for (i = book->count - 1; i >= 0; i--)
 		if (book->usages[i].cap == cap && book->usages[i].used_at == used_at)
 			return &book->usages[i];
-	return lock_usage(book, cap, used_at);
+	return book->only_looks ? look_at_usage(book, cap, used_at) :
+		lock_usage(book, cap, used_at);
 }
 
 /* Write what was counted for the member. */
@@ -208,7 +251,7 @@ write_usages(PointsCapBook *book)
 	Datum		values[6];
 	int			i;
 
-	for (i = 0; i < book->count; i++)
+	for (i = 0; i < book->count && !book->only_looks; i++)
 	{
 		Usage	   *usage = &book->usages[i];
 
@@ -230,31 +273,37 @@ typedef struct Counted
 	const PointsCap *cap;
 	TimestampTz used_at;
 	int64		points;
+	bool		again;			/* the event was counted before */
 } Counted;
 
+/*
+ * How much of what is wanted a cap grants, by what it has counted.  An event
+ * that has been counted by a cap on events is not another one.
+ */
 static int64
-room_under(const PointsCap *cap, int64 points, int64 events, int64 wanted)
+room_under(const PointsCap *cap, int64 points, int64 events, int64 wanted,
+		   bool again)
 {
 	if (cap->counts_events)
-		return events < cap->maximum ? wanted : 0;
+		return again || events < cap->maximum ? wanted : 0;
 	return Min(wanted, Max(cap->maximum - points, 0));
 }
 
 /* Count in a period that has one row; gives what is granted. */
 static int64
 count_in_row(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
-			 int64 wanted)
+			 int64 wanted, bool again)
 {
 	Usage	   *usage = find_usage(book, cap, from);
 	int64		granted = room_under(cap, usage->points, usage->events,
-									 wanted);
+									 wanted, again);
 
 	if (granted > 0)
 	{
 		usage->points += granted;
 		usage->more_points += granted;
-		usage->events++;
-		usage->more_events++;
+		usage->events += again ? 0 : 1;
+		usage->more_events += again ? 0 : 1;
 	}
 	return granted;
 }
@@ -274,10 +323,118 @@ add_to_event(PointsCapBook *book, const PointsCap *cap, TimestampTz at,
 	};
 	Datum		values[6];
 
+	if (book->only_looks)
+	{
+		Usage	   *usage = find_usage(book, cap, at);
+
+		usage->more_points += points;
+		usage->more_events += events;
+		return;
+	}
 	set_keys(values, book, cap, at);
 	values[4] = Int64GetDatum(points);
 	values[5] = Int64GetDatum(events);
 	core_run(&plan, values, NULL, false);
+}
+
+/* An event that a rolling cap has counted. */
+typedef struct Used
+{
+	TimestampTz at;
+	int64		points;
+	int64		events;
+} Used;
+
+/* more than that is longer than there have been events */
+#define FAR_MONTHS		INT64CONST(12000)
+
+/* No event after this has "at" in its rolling period. */
+static TimestampTz
+last_that_reaches(const PointsCap *cap, pg_tz *zone, TimestampTz at)
+{
+	Interval	length = {
+		.time = cap->period.time,
+		.day = cap->period.day + 4, /* for months that end early */
+		.month = cap->period.month
+	};
+
+	if (length.month > FAR_MONTHS || length.day > FAR_MONTHS * 30 ||
+		length.time > FAR_MONTHS * 30 * USECS_PER_DAY)
+		return DT_NOEND;
+	return period_add_interval(at, &length, zone);
+}
+
+/* Events that share a rolling period with one at "at", oldest first. */
+static Used *
+read_used(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
+		  TimestampTz to, int *count)
+{
+	static CorePlan plan = {
+		.sql = "SELECT used_at, points, events FROM community.cap_usage"
+		" WHERE program_id = $1 AND cap_id = $2 AND member_id = $3"
+		" AND used_at > $4 AND used_at <= $5 AND used_at > '-infinity'"
+		" ORDER BY used_at",
+		.nargs = 5,
+		.argtypes = {KEY_ARGS, TIMESTAMPTZOID}
+	};
+	Datum		values[5];
+	Used	   *used;
+	bool		isnull;
+	int			i;
+
+	set_keys(values, book, cap, from);
+	values[4] = TimestampTzGetDatum(to);
+	core_run(&plan, values, NULL, book->only_looks);
+	*count = SPI_processed;
+	used = palloc_array(Used, *count + 1);
+	for (i = 0; i < *count; i++)
+	{
+		used[i].at = DatumGetTimestampTz(core_field(i, 1, &isnull));
+		used[i].points = core_int64(i, 2);
+		used[i].events = core_int64(i, 3);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return used;
+}
+
+/*
+ * The most that any rolling period with an event at "at" in it has counted:
+ * the one that ends there, and those of later events, where this one comes
+ * late.
+ */
+static Used
+fullest_period(const PointsCap *cap, pg_tz *zone, TimestampTz at,
+			   const Used *used, int count)
+{
+	Used		fullest = {at};
+	Used		sum = {at};
+	int			first = 0;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		TimestampTz from;
+		TimestampTz to;
+
+		sum.points += used[i].points;
+		sum.events += used[i].events;
+		if (used[i].at > at)
+		{
+			period_bounds(&cap->period, used[i].at, false, 0, zone,
+						  &from, &to);
+			if (from >= at)
+				break;
+			for (; used[first].at <= from; first++)
+			{
+				sum.points -= used[first].points;
+				sum.events -= used[first].events;
+			}
+		}
+		fullest.points = Max(fullest.points, sum.points);
+		fullest.events = Max(fullest.events, sum.events);
+	}
+	pfree((void *) used);
+	return fullest;
 }
 
 /*
@@ -285,28 +442,47 @@ add_to_event(PointsCapBook *book, const PointsCap *cap, TimestampTz at,
  * often, so that a transaction with an older snapshot fails there.
  */
 static int64
-count_rolling(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
-			  TimestampTz at, int64 wanted)
+count_rolling(PointsCapBook *book, const PointsCap *cap, pg_tz *zone,
+			  TimestampTz from, TimestampTz at, int64 wanted, bool again)
 {
-	static CorePlan read = {
-		.sql = "SELECT coalesce(sum(points), 0)::bigint,"
-		" coalesce(sum(events), 0)::bigint FROM community.cap_usage"
-		" WHERE program_id = $1 AND cap_id = $2 AND member_id = $3"
-		" AND used_at > $4 AND used_at <= $5 AND used_at > '-infinity'",
-		.nargs = 5,
-		.argtypes = {KEY_ARGS, TIMESTAMPTZOID}
-	};
-	Datum		values[5];
+	Used	   *used;
+	Used		fullest;
+	int			count;
 	int64		granted;
 
-	find_usage(book, cap, DT_NOBEGIN)->more_events++;
-	set_keys(values, book, cap, from);
-	values[4] = TimestampTzGetDatum(at);
-	core_run(&read, values, NULL, false);
-	granted = room_under(cap, core_int64(0, 1), core_int64(0, 2), wanted);
+	if (!book->only_looks)
+		find_usage(book, cap, DT_NOBEGIN)->more_events++;
+	used = read_used(book, cap, from, last_that_reaches(cap, zone, at),
+					 &count);
+	fullest = fullest_period(cap, zone, at, used, count);
+	if (book->only_looks)
+	{
+		/* what the same event has been granted before */
+		Usage	   *noted = find_usage(book, cap, at);
+
+		fullest.points += noted->more_points;
+		fullest.events += noted->more_events;
+	}
+	granted = room_under(cap, fullest.points, fullest.events, wanted, again);
 	if (granted > 0)
-		add_to_event(book, cap, at, granted, 1);
+		add_to_event(book, cap, at, granted, again ? 0 : 1);
 	return granted;
+}
+
+/* Has a rule that the cap counts given points for the event before? */
+static bool
+counted_before(const PointsRules *rules, const PointsCap *cap,
+			   const PointsGrant *grant)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < grant->nearned; i++)
+		for (j = 0; j < rules->nrules; j++)
+			if (rules->rules[j].id == grant->earned[i] &&
+				counts_rule(cap, &rules->rules[j]))
+				return true;
+	return false;
 }
 
 /* Take out of the count what others did not grant after all. */
@@ -323,7 +499,7 @@ give_back(PointsCapBook *book, const Counted *counted,
 			points -= grant->shares[i];
 	if (points == 0)
 		return;
-	events = points == counted->points ? 1 : 0;
+	events = points == counted->points && !counted->again ? 1 : 0;
 	if (counted->cap->period.kind == PERIOD_ROLLING)
 		add_to_event(book, counted->cap, counted->used_at, -points, -events);
 	else
@@ -368,9 +544,11 @@ count_grant(PointsCapBook *book, const PointsCap *cap,
 			   &from, &to);
 	counted->cap = cap;
 	counted->used_at = rolling ? event->occurred_at : from;
+	counted->again = counted_before(book->rules, cap, grant);
 	counted->points = rolling ?
-		count_rolling(book, cap, from, event->occurred_at, wanted) :
-		count_in_row(book, cap, from, wanted);
+		count_rolling(book, cap, grant->currency->zone, from,
+					  event->occurred_at, wanted, counted->again) :
+		count_in_row(book, cap, from, wanted, counted->again);
 	return counted->points;
 }
 

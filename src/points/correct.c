@@ -39,17 +39,6 @@ typedef struct Correction
 	Datum		reason;
 } Correction;
 
-/* A credit of the event or of an adjustment, and what is left of it. */
-typedef struct Credit
-{
-	int64		entry_id;
-	int64		member;
-	int64		currency_id;
-	int64		points;
-	int64		left;
-	Purse	   *delta;
-} Credit;
-
 static bool
 read_correction(int64 program, int64 event_id, Correction *correction)
 {
@@ -101,65 +90,16 @@ read_correction(int64 program, int64 event_id, Correction *correction)
 	return true;
 }
 
-/* All credits under the event, by who bears them and currency. */
-static Credit *
-read_credits(const Correction *correction, int *count)
-{
-	static CorePlan plan = {
-		.sql = "SELECT e.entry_id, coalesce(b.bearer_id, e.member_id) AS bearer,"
-		" e.currency_id, e.points,"
-		" e.points - coalesce(sum(r.cut - r.points), 0)::bigint, e.delta"
-		" FROM (SELECT n.* FROM community.event AS v"
-		"  JOIN community.entry AS n ON n.program_id = v.program_id"
-		"   AND n.event_id = v.event_id"
-		"  WHERE v.program_id = $1 AND v.source = $2 AND v.key = $3"
-		"  AND v.revision >= $4 AND n.kind = 'accrue') AS e"
-		" LEFT JOIN (SELECT n.* FROM community.event AS v"
-		"  JOIN community.entry AS n ON n.program_id = v.program_id"
-		"   AND n.event_id = v.event_id"
-		"  WHERE v.program_id = $1 AND v.source = $2 AND v.key = $3"
-		"  AND v.revision >= $4 AND n.kind = 'reverse') AS r"
-		" ON r.reverses = e.entry_id"
-		" LEFT JOIN community.member_merge AS b"
-		"  ON b.program_id = $1 AND b.member_id = e.member_id"
-		" GROUP BY e.entry_id, bearer, e.currency_id, e.points, e.delta"
-		" ORDER BY bearer, e.currency_id, e.entry_id",
-		.nargs = 4,
-		.argtypes = {INT8OID, TEXTOID, TEXTOID, INT4OID}
-	};
-	Datum		values[4];
-	Credit	   *credits;
-	bool		isnull;
-	int			i;
-
-	values[0] = Int64GetDatum(correction->event.program);
-	values[1] = correction->source;
-	values[2] = correction->key;
-	values[3] = Int32GetDatum(correction->first_revision);
-	core_run(&plan, values, NULL, false);
-	*count = SPI_processed;
-	credits = palloc_array(Credit, *count + 1);
-	for (i = 0; i < *count; i++)
-	{
-		credits[i].entry_id = core_int64(i, 1);
-		credits[i].member = core_int64(i, 2);
-		credits[i].currency_id = core_int64(i, 3);
-		credits[i].points = core_int64(i, 4);
-		credits[i].left = core_int64(i, 5);
-		credits[i].delta = DatumGetPurseP(core_field(i, 6, &isnull));
-	}
-	return credits;
-}
-
 /* Take points of one credit back. */
 static void
-take_credit(const Correction *correction, const Credit *credit, int64 points,
-			int line)
+take_credit(const Correction *correction, const PointsEventCredit *credit,
+			int64 points, int line)
 {
 	const PointsCurrency *currency =
 	points_currency_by_id(correction->event.program, credit->currency_id);
 	PointsAccount *account = points_lock_account(currency, credit->member);
 	PointsEntry entry = {0};
+	Purse	   *part;
 	int64		taken;
 
 	points_refuse_merged(account);
@@ -169,18 +109,21 @@ take_credit(const Correction *correction, const Credit *credit, int64 points,
 	entry.line = line;
 	entry.reverses = credit->entry_id;
 	entry.reason = correction->reason;
-	entry.delta = points_take_back(account,
-								   points_returnable(account, credit->delta,
-													 credit->points -
-													 credit->left, points),
-								   &taken);
+	part = points_returnable(account,
+							 points_main_lots(credit->delta, credit->points),
+							 credit->points - credit->left, points);
+	if (points_waits_for_release(part) &&
+		points_credit_is_released(account->currency->program,
+								  correction->event.event_id, credit))
+		part = points_as_released(part);
+	entry.delta = points_take_back(account, part, &taken);
 	entry.cut = points - taken;
 	points_post(account, &entry, NULL);
 }
 
 /* Take points from a run of credits of one account, the newest first. */
 static void
-take_from(const Correction *correction, Credit *credits, int count,
+take_from(const Correction *correction, PointsEventCredit *credits, int count,
 		  int64 points, int *line)
 {
 	int			i;
@@ -197,7 +140,7 @@ take_from(const Correction *correction, Credit *credits, int count,
 }
 
 static int64
-left_of(const Credit *credits, int count)
+left_of(const PointsEventCredit *credits, int count)
 {
 	int64		left = 0;
 	int			i;
@@ -207,28 +150,16 @@ left_of(const Credit *credits, int count)
 	return left;
 }
 
-/* How many credits from here on are of the same account? */
-static int
-run_length(const Credit *credits, int count)
-{
-	int			n = 1;
-
-	while (n < count && credits[n].member == credits[0].member &&
-		   credits[n].currency_id == credits[0].currency_id)
-		n++;
-	return n;
-}
-
 /* Take back the part of everything the event has given. */
 static void
-take_part(const Correction *correction, Credit *credits, int count)
+take_part(const Correction *correction, PointsEventCredit *credits, int count)
 {
 	int			line = 0;
 	int			n;
 
 	for (; count > 0; credits += n, count -= n)
 	{
-		n = run_length(credits, count);
+		n = points_credit_run(credits, count);
 		take_from(correction, credits, n,
 				  points_proportion(left_of(credits, n), correction->part,
 									correction->whole), &line);
@@ -237,7 +168,8 @@ take_part(const Correction *correction, Credit *credits, int count)
 
 /* The grants that are for the account, as one number. */
 static int64
-granted_to(const PointsGrant *grants, int count, const Credit *credit)
+granted_to(const PointsGrant *grants, int count,
+		   const PointsEventCredit *credit)
 {
 	int64		points = 0;
 	int			i;
@@ -249,9 +181,9 @@ granted_to(const PointsGrant *grants, int count, const Credit *credit)
 	return points;
 }
 
-/* What the account of a grant has of the event already. */
+/* What the account of a grant has had of the event, or caps have cut. */
 static int64
-left_for(const Credit *credits, int count, const PointsGrant *grant)
+had_for(const PointsEventCredit *credits, int count, const PointsGrant *grant)
 {
 	int64		points = 0;
 	int			i;
@@ -259,26 +191,80 @@ left_for(const Credit *credits, int count, const PointsGrant *grant)
 	for (i = 0; i < count; i++)
 		if (credits[i].member == grant->member &&
 			credits[i].currency_id == grant->currency->id)
-			points += credits[i].left;
+			points += credits[i].left + credits[i].cut;
 	return points;
 }
 
-/* Give what a grant is more than the account has. */
+/* Note which rules have given the account points for the event already. */
+static void
+note_earned(PointsGrant *grant, const PointsEventCredit *credits, int count)
+{
+	int64	   *earned;
+	int			i;
+	int			n = 0;
+
+	for (i = 0; i < count; i++)
+		n += credits[i].nrules;
+	earned = palloc_array(int64, n + 1);
+	for (i = 0; i < count; i++)
+	{
+		if (credits[i].member != grant->member ||
+			credits[i].currency_id != grant->currency->id)
+			continue;
+		memcpy(earned + grant->nearned, credits[i].rules,
+			   credits[i].nrules * sizeof(int64));
+		grant->nearned += credits[i].nrules;
+	}
+	grant->earned = earned;
+}
+
+/*
+ * Take out of a grant what the account has had: from each rule what it has
+ * given before, and the rest from the last, as caps do.
+ */
+static void
+cut_had(PointsGrant *grant, const PointsEventCredit *credits, int count,
+		int64 had)
+{
+	int			i;
+	int			j;
+	int			k;
+
+	grant->points -= had;
+	for (i = 0; i < count; i++)
+	{
+		if (credits[i].member != grant->member ||
+			credits[i].currency_id != grant->currency->id)
+			continue;
+		for (j = 0; j < credits[i].nrules; j++)
+			for (k = 0; k < grant->count; k++)
+			{
+				int64		part = Min(Min(credits[i].given[j], had),
+									   grant->shares[k]);
+
+				if (grant->rules[k]->id != credits[i].rules[j])
+					continue;
+				grant->shares[k] -= part;
+				had -= part;
+			}
+	}
+	points_cut_shares(grant->shares, NULL, grant->count, had);
+}
+
+/* Give what a grant is more than the account has had. */
 static void
 give_more(const Correction *correction, const PointsRules *rules,
-		  PointsGrant *grant, int64 *has)
+		  PointsGrant *grant, const PointsEventCredit *credits, int count,
+		  int64 had)
 {
 	PointsEvent event = correction->event;
 	PointsEntry entry;
 	PointsCapBook *caps;
-	int64		had = Min(*has, grant->points);
 
-	*has -= had;
-	points_cut_shares(grant->shares, NULL, grant->count, had);
-	grant->points -= had;
+	cut_had(grant, credits, count, Min(had, grant->points));
 	if (grant->points == 0)
 		return;
-	memcpy(grant->given, grant->shares, grant->count * sizeof(int64));
+	note_earned(grant, credits, count);
 	caps = points_open_caps(rules);
 	points_apply_caps(caps, &event, grant);
 	points_close_caps(caps);
@@ -287,35 +273,55 @@ give_more(const Correction *correction, const PointsRules *rules,
 	points_append_grant(&entry);
 }
 
-/* Bring what the rules give for the amount as it is now. */
+/* What of the past goes to a grant: grants of one account share it. */
+static int64
+had_before(const PointsEventCredit *credits, int count,
+		   const PointsGrant *grants, const int64 *granted, int i)
+{
+	int64		had = had_for(credits, count, &grants[i]);
+	int			j;
+
+	for (j = 0; j < i; j++)
+		if (grants[j].member == grants[i].member &&
+			grants[j].currency == grants[i].currency)
+			had -= granted[j];
+	return Max(had, 0);
+}
+
+/*
+ * Bring what the rules give for the amount as it is now.  Members come in
+ * ascending order, whether they give or get.
+ */
 static void
 adjust(const Correction *correction, const PointsRules *rules,
-	   Credit *credits, int count)
+	   PointsEventCredit *credits, int count)
 {
 	int			ngrants;
 	PointsGrant *grants = points_grants(rules, &correction->event,
 										POINTS_BOTH, &ngrants);
-	Credit	   *run = credits;
+	int64	   *granted = palloc_array(int64, ngrants + 1);
+	PointsEventCredit *run = credits;
 	int			rest = count;
-	int			line = 0;
+	int			line = POINTS_TAKEN_LINE;
 	int			n;
 	int			i;
 
-	for (; rest > 0; run += n, rest -= n)
+	for (i = 0; i < ngrants; i++)
+		granted[i] = grants[i].points;
+	for (i = 0; rest > 0 || i < ngrants;)
 	{
-		n = run_length(run, rest);
+		if (rest == 0 || (i < ngrants && grants[i].member < run->member))
+		{
+			give_more(correction, rules, &grants[i], credits, count,
+					  had_before(credits, count, grants, granted, i));
+			i++;
+			continue;
+		}
+		n = points_credit_run(run, rest);
 		take_from(correction, run, n,
 				  left_of(run, n) - granted_to(grants, ngrants, run), &line);
-	}
-	for (i = 0; i < ngrants; i++)
-	{
-		int64		has = left_for(credits, count, &grants[i]);
-
-		/* two grants of one account share what it has */
-		if (i > 0 && grants[i].member == grants[i - 1].member &&
-			grants[i].currency == grants[i - 1].currency)
-			has = Max(has - grants[i - 1].points, 0);
-		give_more(correction, rules, &grants[i], &has);
+		run += n;
+		rest -= n;
 	}
 }
 
@@ -329,13 +335,14 @@ points_correct(int64 program, int64 event_id)
 {
 	const PointsRules *rules = points_rules(program);
 	Correction	correction;
-	Credit	   *credits;
+	PointsEventCredit *credits;
 	int			count;
 
 	if (rules->nrules == 0 ||
 		!read_correction(program, event_id, &correction))
 		return;
-	credits = read_credits(&correction, &count);
+	credits = points_event_credits(program, correction.source, correction.key,
+								   correction.first_revision, &count);
 	if (correction.adjusts)
 		adjust(&correction, rules, credits, count);
 	else

@@ -128,6 +128,13 @@ evaluate(PointsGrant *grant, const PointsEvent *event)
 	points_settle_shares(grant->shares, grant->count);
 	for (i = 0; i < grant->count; i++)
 		grant->points += grant->shares[i];
+	/* here, so that single events and sets of them agree */
+	if (grant->points > POINTS_MAX_CREDIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("cannot give %lld points to member %lld at once: the limit is %lld",
+						(long long) grant->points, (long long) grant->member,
+						(long long) POINTS_MAX_CREDIT)));
 }
 
 /* Sorts by member, then currency; of one member, its own event first. */
@@ -228,6 +235,24 @@ currency_of_rule(const PointsCurrency *currency, const PointsRule *rule)
 	return result;
 }
 
+/* The lot into which a rule of the grant puts its points. */
+PurseLot
+points_grant_lot(const PointsGrant *grant, int rule, TimestampTz at)
+{
+	PointsCurrency currency = currency_of_rule(grant->currency,
+											   grant->rules[rule]);
+	PurseLot	lot = {0};
+
+	lot.points = grant->shares[rule];
+	lot.available_at = points_availability(&currency, at);
+	if (lot.available_at <= at)
+		lot.available_at = DT_NOBEGIN;
+	lot.expires_at = points_expiry(&currency, at);
+	lot.priority = grant->rules[rule]->has_priority ?
+		grant->rules[rule]->priority : points_priority(&currency, at);
+	return lot;
+}
+
 /* The points of a grant as lots. */
 Purse *
 points_grant_purse(const PointsGrant *grant, TimestampTz at)
@@ -237,21 +262,14 @@ points_grant_purse(const PointsGrant *grant, TimestampTz at)
 
 	for (i = 0; i < grant->count; i++)
 	{
-		const PointsRule *rule = grant->rules[i];
-		PointsCurrency currency;
 		PurseLot	lot;
 		Purse	   *part;
 
 		if (grant->shares[i] == 0)
 			continue;
-		currency = currency_of_rule(grant->currency, rule);
-		lot.available_at = points_availability(&currency, at);
-		if (lot.available_at <= at)
-			lot.available_at = DT_NOBEGIN;
-		part = purse_make(grant->shares[i], lot.available_at,
-						  points_expiry(&currency, at),
-						  rule->has_priority ? rule->priority :
-						  points_priority(&currency, at));
+		lot = points_grant_lot(grant, i, at);
+		part = purse_make(lot.points, lot.available_at, lot.expires_at,
+						  lot.priority);
 		purse = purse == NULL ? part : purse_add(purse, part);
 	}
 	return purse == NULL ? purse_zero() : purse;

@@ -89,6 +89,12 @@ typedef enum PointsSide
 /* Lines of entries for the target of an event begin here. */
 #define POINTS_TARGET_LINE	1000
 
+/* And those of what an adjustment takes back here, beside what it gives. */
+#define POINTS_TAKEN_LINE	2000
+
+/* Lines of releases, under the event itself. */
+#define POINTS_RELEASE_LINE	2000
+
 /* What the rules give one member in one currency for an event. */
 typedef struct PointsGrant
 {
@@ -98,13 +104,32 @@ typedef struct PointsGrant
 	const PointsCurrency *currency;
 	int			count;			/* of the rules that apply */
 	const PointsRule **rules;
-	int64	   *given;			/* by rule, before caps */
+	int64	   *given;			/* by rule, before caps; may be negative */
 	int64	   *shares;			/* and after */
 	int64		points;			/* sum of shares */
 	int64		cut;
 	int			ncut_by;
 	Datum	   *cut_by;
+	int64	   *cuts;			/* by cut_by and rule, where asked for */
+	int			nearned;		/* rules that gave points for it before */
+	const int64 *earned;
 } PointsGrant;
+
+/* A credit of an event or of its adjustments, and what is left of it. */
+typedef struct PointsEventCredit
+{
+	int64		entry_id;
+	int64		member;
+	int64		currency_id;
+	int64		points;
+	int64		left;			/* not taken back */
+	Purse	   *delta;
+	bool		released;		/* what it left pending is not any more */
+	int64		cut;
+	int			nrules;			/* that gave any of the points */
+	int64	   *rules;
+	int64	   *given;			/* by them */
+} PointsEventCredit;
 
 /* What caps have counted for one member, until it is written. */
 typedef struct PointsCapBook PointsCapBook;
@@ -117,12 +142,15 @@ extern bool points_has_no_rules(int64 program);
 extern PointsGrant *points_grants(const PointsRules *rules,
 								  const PointsEvent *event, PointsSide sides,
 								  int *count);
+extern PurseLot points_grant_lot(const PointsGrant *grant, int rule,
+								 TimestampTz at);
 extern Purse *points_grant_purse(const PointsGrant *grant, TimestampTz at);
 
 /* cap.c */
 extern bool points_cap_covers(const PointsCap *cap, const PointsGrant *grant,
 							  TimestampTz at, bool *among, int64 *wanted);
 extern PointsCapBook *points_open_caps(const PointsRules *rules);
+extern PointsCapBook *points_look_at_caps(const PointsRules *rules);
 extern void points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 							  PointsGrant *grant);
 extern void points_close_caps(PointsCapBook *book);
@@ -138,6 +166,19 @@ extern void points_award(const PointsEvent *event, StringInfo earned);
 
 /* award_set.c */
 extern void points_award_recorded(int64 program, bool keep);
+
+/* event_credits.c */
+extern PointsEventCredit *points_event_credits(int64 program, Datum source,
+											   Datum key, int32 revision,
+											   int *count);
+extern bool points_credit_is_released(int64 program, int64 event_id,
+									  const PointsEventCredit *credit);
+extern int	points_credit_run(const PointsEventCredit *credits, int count);
+
+/* release_event.c */
+extern void points_release_event(int64 program, Datum source, Datum key,
+								 PointsRequest *request,
+								 PointsPosting *posting);
 
 /* correct.c */
 extern void points_correct(int64 program, int64 event_id);
