@@ -19,7 +19,7 @@ BEGIN
 				'close_member', 'merge_members', 'record', 'reverse', 'attach', 'detach',
 				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
 				'capture', 'release', 'transfer', 'balance', 'extend', 'reinstate', 'statement',
-				'issue_envelope', 'claim_envelope', 'close_envelope')
+				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -42,7 +42,8 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
-			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance', 'statement')
+			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance',
+				'statement', 'simulate')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;

@@ -36,6 +36,22 @@
 			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_append_only()', thing.relation);
 	END LOOP;
 
+	-- rules are ended, not edited
+	FOR thing IN SELECT r.relation FROM (VALUES ('accrual_rule'), ('cap')) AS r (relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = ('community.' || r.relation)::regclass
+				AND t.tgfoid = 'community.guard_rules()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_rules()', thing.relation);
+		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_rules()', thing.relation);
+		IF thing.relation = 'accrual_rule' THEN
+			CREATE TRIGGER guard_order AFTER INSERT OR UPDATE ON community.accrual_rule
+				FOR EACH ROW EXECUTE FUNCTION community.guard_rules();
+		END IF;
+	END LOOP;
+
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation

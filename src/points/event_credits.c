@@ -37,8 +37,8 @@ read_array(int row, int column, int *count)
 
 /*
  * All credits of the event with that source and key, which was recorded as
- * that revision, and of its adjustments; by member and currency, oldest
- * first.  Inside core_enter().
+ * that revision, and of its adjustments; by who bears them by now and currency,
+ * oldest first.  Inside core_enter().
  */
 PointsEventCredit *
 points_event_credits(int64 program, Datum source, Datum key, int32 revision,
@@ -52,19 +52,22 @@ points_event_credits(int64 program, Datum source, Datum key, int32 revision,
 		"   AND n.event_id = v.event_id AND n.key = ''"
 		"  WHERE v.program_id = $1 AND v.source = $2 AND v.key = $3"
 		"  AND v.revision >= $4)"
-		" SELECT e.entry_id, e.member_id, e.currency_id, e.points,"
+		" SELECT e.entry_id, coalesce(b.bearer_id, e.member_id), e.currency_id,"
+		" e.points,"
 		" e.points - coalesce(d.back, 0), e.delta, coalesce(d.released, false),"
 		" e.cut, g.rules, g.given"
 		" FROM about AS e LEFT JOIN (SELECT a.reverses,"
 		"  sum(a.cut - a.points)::bigint AS back,"
 		"  bool_or(a.kind = 'release') AS released FROM about AS a"
 		"  WHERE a.kind IN ('reverse', 'release') GROUP BY a.reverses) AS d"
-		" ON d.reverses = e.entry_id,"
+		" ON d.reverses = e.entry_id"
+		" LEFT JOIN community.member_merge AS b"
+		"  ON b.program_id = $1 AND b.member_id = e.member_id,"
 		" LATERAL (SELECT array_agg(r.id) AS rules, array_agg(r.points) AS given"
 		"  FROM unnest(e.rule_ids, e.rule_points) AS r (id, points)"
 		"  WHERE r.points > 0) AS g"
 		" WHERE e.kind = 'accrue'"
-		" ORDER BY e.member_id, e.currency_id, e.entry_id",
+		" ORDER BY 2, e.currency_id, e.entry_id",
 		.nargs = 4,
 		.argtypes = {INT8OID, TEXTOID, TEXTOID, INT4OID}
 	};

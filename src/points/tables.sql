@@ -90,14 +90,14 @@
 		COMMENT ON COLUMN community.entry.recorded_at IS 'when it was recorded; strictly increasing among the debits of an account';
 		COMMENT ON COLUMN community.entry.request IS 'hash of the input, by which a replay is told from a key used twice';
 		COMMENT ON COLUMN community.entry.cut IS 'points that rules gave but a cap or budget cut off; of a reversal, points that were to be taken back but were spent';
-		COMMENT ON COLUMN community.entry.reverses IS 'entry of the same member that this one takes back, whole or in part';
+		COMMENT ON COLUMN community.entry.reverses IS 'entry of the same member that this one takes back, whole or in part, or releases';
 		COMMENT ON COLUMN community.entry.line IS 'number of the entry under its event or key';
 		COMMENT ON COLUMN community.entry.posted IS 'whether the account held it from the start; other entries are folded in later';
 		COMMENT ON COLUMN community.entry.kind IS 'accrue, redeem, hold, capture, release, transfer_out, transfer_in, adjust, reverse, extend, reinstate, merge_out, merge_in, envelope_out, envelope_in or reclaim';
 		COMMENT ON COLUMN community.entry.key IS 'idempotency key of the call; empty where an event earned them';
 		COMMENT ON COLUMN community.entry.delta IS 'the change, lot by lot';
 		COMMENT ON COLUMN community.entry.rule_ids IS 'rules that produced it';
-		COMMENT ON COLUMN community.entry.rule_points IS 'points that each of these rules gave, before caps';
+		COMMENT ON COLUMN community.entry.rule_points IS 'points that each of these rules gave, after caps; they sum to points';
 		COMMENT ON COLUMN community.entry.cut_by IS 'caps and budgets that cut points off';
 		COMMENT ON COLUMN community.entry.reason IS 'why, as the caller says';
 		COMMENT ON COLUMN community.entry.actor IS 'database role that recorded it';
@@ -327,9 +327,6 @@
 				CHECK (NOT isempty(valid) AND NOT upper_inc(valid)
 					AND (lower_inc(valid) OR lower_inf(valid)))
 		);
-		CREATE UNIQUE INDEX accrual_rule_order_key
-			ON community.accrual_rule (program_id, currency_id, stage, position)
-			WHERE upper_inf(valid);
 		COMMENT ON TABLE community.accrual_rule IS 'which events earn how many points; a rule that is in force is never edited but closed and succeeded, see change_rule()';
 		COMMENT ON COLUMN community.accrual_rule.program_id IS 'the program';
 		COMMENT ON COLUMN community.accrual_rule.rule_id IS 'the rule in this version; entries name it';
@@ -338,7 +335,7 @@
 		COMMENT ON COLUMN community.accrual_rule.type IS 'type of events it is about, null for all';
 		COMMENT ON COLUMN community.accrual_rule.currency_id IS 'currency of the points';
 		COMMENT ON COLUMN community.accrual_rule.stage IS 'rules of a currency apply in order of stage';
-		COMMENT ON COLUMN community.accrual_rule.position IS 'and within a stage of position, which no two rules in force share';
+		COMMENT ON COLUMN community.accrual_rule.position IS 'and within a stage of position, which no two rules that are valid at the same time share';
 		COMMENT ON COLUMN community.accrual_rule.effect IS 'fixed adds points; per_unit adds points for each per of the amount; multiply multiplies what the rules before it gave';
 		COMMENT ON COLUMN community.accrual_rule.points IS 'points in minor units of the currency, with up to six decimals; fractions are rounded as the currency says';
 		COMMENT ON COLUMN community.accrual_rule.per IS 'minor units of the event''s amount that earn points once; fractions count';
