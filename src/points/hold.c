@@ -21,7 +21,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
-#include "points/ledger.h"
+#include "points/rules.h"
 
 PG_FUNCTION_INFO_V1(community_hold);
 PG_FUNCTION_INFO_V1(community_capture);
@@ -312,15 +312,16 @@ release_hold(int64 program, Datum key, PointsRequest *request,
 	points_post(account, &entry, posting);
 }
 
-/* release(key, program) -> posting */
+/* release(key, source, program) -> posting */
 Datum
 community_release(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"key", "program"};
+	static const char *const names[] = {"key", "source", "program"};
 	PointsRequest request;
 	PointsPosting posting;
 	CoreScope	scope;
 	Datum		key;
+	char	   *source;
 	int64		program;
 	Hold		hold;
 
@@ -328,10 +329,14 @@ community_release(PG_FUNCTION_ARGS)
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "release");
 	key = points_key_argument(fcinfo, 0);
-	program = PG_GETARG_INT64(1);
+	source = core_name_argument(PG_GETARG_TEXT_PP(1), "source");
+	program = PG_GETARG_INT64(2);
 
 	core_enter(&scope);
-	if (find_hold(program, key, &hold))
+	if (strcmp(source, POINTS_SOURCE) != 0)
+		points_release_event(program, PG_GETARG_DATUM(1), key, &request,
+							 &posting);
+	else if (find_hold(program, key, &hold))
 		release_hold(program, key, &request, &posting);
 	else
 		points_release_pending(program, key, &request, &posting);

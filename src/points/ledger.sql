@@ -102,12 +102,13 @@ REVOKE ALL ON FUNCTION community.capture FROM PUBLIC;
 
 CREATE FUNCTION community.release(
 	key pg_catalog.text,
+	source pg_catalog.text DEFAULT 'ledger',
 	program pg_catalog.int8 DEFAULT community.current_program())
 RETURNS community.posting
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_release';
 COMMENT ON FUNCTION community.release IS
-'frees what the hold with that key set aside, or makes available the points under that key that wait for it';
+'frees what the hold with that key set aside, or makes available the points that wait for it: those under that key or, with the source of an event, those it has earned';
 REVOKE ALL ON FUNCTION community.release FROM PUBLIC;
 
 CREATE FUNCTION community.transfer(
