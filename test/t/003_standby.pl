@@ -62,11 +62,30 @@ foreach my $view (qw(account lot liability))
 	is($standby->safe_psql('postgres', $rows), $primary->safe_psql('postgres', $rows), "same $view");
 }
 
+# what an event would earn: no lock, nothing written
+$primary->safe_psql('postgres', <<'SQL');
+INSERT INTO community.accrual_rule (program_id, name, currency_id, position, effect, points)
+SELECT program_id, 'each', currency_id, 1, 'fixed', 7 FROM community.currency;
+INSERT INTO community.cap (program_id, name, currency_id, maximum, period)
+SELECT program_id, r.name, currency_id, r.maximum, r.period::community.period FROM community.currency,
+	(VALUES ('monthly', 10, 'calendar month'), ('weekly', 9, 'rolling 7 days')) AS r (name, maximum, period);
+SELECT community.record(5, 'post', 'k3', 3, '2024-06-01');
+SQL
+$primary->wait_for_catchup($standby);
+foreach my $time ('2024-06-02', '2024-07-02')
+{
+	my $gains = "SELECT points, cut, cut_by FROM community.simulate(5, 'post', 3, '$time')";
+	is($standby->safe_psql('postgres', $gains), $primary->safe_psql('postgres', $gains), "simulate() of $time");
+	is($standby->safe_psql('postgres', $gains), $time eq '2024-06-02' ? '2|5|weekly' : '7|0|', "and its numbers of $time");
+}
+
 # every writer, and what is only a replay
 my %refused = (
 	record => q{SELECT community.record(5, 'post', 'k9')},
 	replay => q{SELECT community.record(5, 'post', 'k1', 3, '2024-06-01')},
 	reverse => q{SELECT community.reverse('k1', 'spam')},
+	change_rule => q{SELECT community.change_rule('each', '{"points": 8}')},
+	close_rule => q{SELECT community.close_rule('each')},
 	enroll => q{SELECT community.enroll(12345)},
 	close_member => q{SELECT community.close_member(5, 'left')},
 	attach => q{SELECT community.attach('orders', 'other', 'customer')},
