@@ -221,3 +221,4 @@ JOIN (SELECT program_id, member_id, community.decayed_sum(engagement, occurred_a
 		FROM community.event AS e LEFT JOIN community.event AS o ON o.program_id = e.program_id AND o.event_id = e.corrects) AS e
 	GROUP BY 1, 2) AS s USING (program_id, member_id)
 WHERE g.program_id = community.current_program() AND g.score::text <> s.score::text;
+DROP TABLE sale;

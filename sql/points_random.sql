@@ -168,25 +168,22 @@ DECLARE
 	l o_lot;
 	have bigint;
 	taken bigint := 0;
-	twin boolean;
 BEGIN
 	PERFORM o_settle(m, c, at);
 	FOR part IN SELECT from_key, s.priority, s.available_at, s.expires_at, sum(o.points)::bigint
 		FROM o_slice(from_key, skip, p) AS o, o_settled(at, o.priority, o.available_at, o.expires_at) AS s
 		GROUP BY 2, 3, 4 ORDER BY 2, 4, 3
 	LOOP
+		IF part.available_at = 'infinity' AND EXISTS (SELECT FROM o_call WHERE key = from_key AND released) THEN
+			part.available_at := '-infinity';
+		END IF;
 		CONTINUE WHEN policy = 'only_pending' AND part.available_at <= at;
-		FOREACH twin IN ARRAY ARRAY[false, true] LOOP
-			CONTINUE WHEN twin AND (part.available_at < 'infinity' OR policy = 'only_pending');
-			SELECT * INTO l FROM o_free(m, c, at) AS f WHERE f.priority = part.priority
-				AND f.expires_at = part.expires_at
-				AND f.available_at = CASE WHEN twin THEN '-infinity' ELSE part.available_at END;
-			have := least(greatest(coalesce(l.points, 0), 0), part.points);
-			CONTINUE WHEN have = 0;
-			PERFORM o_add(m, c, l.priority, l.available_at, l.expires_at, -have);
-			part.points := part.points - have;
-			taken := taken + have;
-		END LOOP;
+		SELECT * INTO l FROM o_free(m, c, at) AS f WHERE f.priority = part.priority
+			AND f.expires_at = part.expires_at AND f.available_at = part.available_at;
+		have := least(greatest(coalesce(l.points, 0), 0), part.points);
+		CONTINUE WHEN have = 0;
+		PERFORM o_add(m, c, l.priority, l.available_at, l.expires_at, -have);
+		taken := taken + have;
 	END LOOP;
 	IF policy = 'only_pending' THEN
 		RETURN taken;

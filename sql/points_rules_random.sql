@@ -100,11 +100,11 @@ SELECT count(community.record(who, 'buy', 'h' || n, amount, at, target)) FROM (S
 SELECT count(*) AS differ FROM (SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random again'
 	EXCEPT SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random attached') d;
 SELECT (SELECT count(*) FROM book WHERE name = 'random again') - (SELECT count(*) FROM book WHERE name = 'random attached') AS more;
-SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random%' GROUP BY 1 ORDER BY 1;
+SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random%' AND name <> 'random test' GROUP BY 1 ORDER BY 1;
 -- and the amounts change
 SET community.program = 'random attached';
 UPDATE bought SET amount = amount + 37;
-SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random%' GROUP BY 1 ORDER BY 1;
+SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random%' AND name <> 'random test' GROUP BY 1 ORDER BY 1;
 UPDATE bought SET amount = 0;
 DELETE FROM bought;
 SELECT count(*) AS left_behind FROM (SELECT member, code FROM book WHERE name = 'random attached' GROUP BY 1, 2 HAVING sum(points) <> 0) x;

@@ -37,8 +37,8 @@ read_array(int row, int column, int *count)
 
 /*
  * All credits of the event with that source and key, which was recorded as
- * that revision, and of its adjustments; by who bears them by now and currency,
- * oldest first.  Inside core_enter().
+ * that revision, and of its adjustments; by who bears them by now and by
+ * currency, oldest first.  Inside core_enter().
  */
 PointsEventCredit *
 points_event_credits(int64 program, Datum source, Datum key, int32 revision,
