@@ -28,7 +28,7 @@ contains(Datum document, struct Jsonb *filter)
 	if (document == (Datum) 0)
 		return JB_ROOT_COUNT(filter) == 0;
 	return DatumGetBool(DirectFunctionCall2(jsonb_contains, document,
-											JsonbPGetDatum(filter)));
+											PointerGetDatum(filter)));
 }
 
 static bool
