@@ -117,7 +117,7 @@ static CorePlan record_clear = {
 	"  ON t.program_id = $1 AND t.type = c.type"
 	" ON CONFLICT (program_id, key, source, revision) DO NOTHING"
 	" RETURNING event_id, member_id, engagement, occurred_at, true AS is_new,"
-	" source, key)"
+	" type, amount, target_id, payload, source, key)"
 	" SELECT r.*, b.inbox_id FROM recorded AS r"
 	" JOIN (SELECT source, key, min(inbox_id) AS inbox_id FROM batch"
 	"  GROUP BY source, key) AS b ON b.source = r.source AND b.key = r.key",
@@ -145,7 +145,9 @@ begin_recorded(void)
 	static const ActivityColumn columns[] = {
 		{"event_id", INT8OID}, {"member_id", INT8OID},
 		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID},
-		{"is_new", BOOLOID}, {"source", TEXTOID}, {"key", TEXTOID}, {"inbox_id", INT8OID}
+		{"is_new", BOOLOID}, {"type", TEXTOID}, {"amount", INT8OID},
+		{"target_id", INT8OID}, {"payload", JSONBOID}, {"source", TEXTOID},
+		{"key", TEXTOID}, {"inbox_id", INT8OID}
 	};
 	static TupleDesc desc = NULL;
 

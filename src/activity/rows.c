@@ -278,7 +278,8 @@ begin_recorded(void)
 	static const ActivityColumn columns[] = {
 		{"event_id", INT8OID}, {"member_id", INT8OID},
 		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID},
-		{"is_new", BOOLOID}
+		{"is_new", BOOLOID}, {"type", TEXTOID}, {"amount", INT8OID},
+		{"target_id", INT8OID}, {"payload", JSONBOID}
 	};
 	static TupleDesc desc = NULL;
 
@@ -336,7 +337,8 @@ insert_events(const Work *work, CorePlan *plan)
 	" FROM incoming AS i JOIN community.member AS m ON " member_of_row \
 	find_target FIND_RULE \
 	" WHERE i.live AND m.status = 'active'" target_known \
-	" RETURNING event_id, member_id, engagement, occurred_at, true"
+	" RETURNING event_id, member_id, engagement, occurred_at, true, type," \
+	" amount, target_id, payload"
 
 /* the planner guesses badly at such tests, so only where there is a target */
 #define ID_TARGET_KNOWN \
@@ -511,7 +513,7 @@ append_actions(const Work *work)
 		" RETURNING event_id, member_id, engagement, coalesce((SELECT"
 		" o.occurred_at FROM community.event AS o WHERE o.program_id ="
 		" e.program_id AND o.event_id = e.corrects), e.occurred_at),"
-		" e.kind = 'record'",
+		" e.kind = 'record', type, amount, target_id, payload",
 		WORK_ARGS
 	};
 

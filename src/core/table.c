@@ -95,17 +95,21 @@ has_expected_columns(const CoreTable *table, TupleDesc desc)
 static bool
 has_no_triggers(const CoreTable *table, const TriggerDesc *triggers)
 {
+	bool		none = true;
+
 	if (triggers == NULL || table->use == CORE_TABLE_READ)
 		return true;
-	if (table->use == CORE_TABLE_INSERT)
-		return !triggers->trig_insert_before_row &&
+	if (table->use != CORE_TABLE_UPDATE)
+		none = !triggers->trig_insert_before_row &&
 			!triggers->trig_insert_after_row &&
 			!triggers->trig_insert_before_statement &&
 			!triggers->trig_insert_after_statement;
-	return !triggers->trig_update_before_row &&
-		!triggers->trig_update_after_row &&
-		!triggers->trig_update_before_statement &&
-		!triggers->trig_update_after_statement;
+	if (table->use != CORE_TABLE_INSERT)
+		none = none && !triggers->trig_update_before_row &&
+			!triggers->trig_update_after_row &&
+			!triggers->trig_update_before_statement &&
+			!triggers->trig_update_after_statement;
+	return none;
 }
 
 static bool
@@ -622,6 +626,36 @@ insert_speculatively(const Target *target, TupleTableSlot *slot)
 	return inserted;
 }
 
+/* What core_table_insert() does, in the present memory context. */
+static bool
+insert_row(const Target *target, Datum *values, bool *nulls, bool is_new)
+{
+	int			natts = target->table->ncolumns;
+	TupleTableSlot *slot = table_slot_create(target->relation, NULL);
+	bool		inserted = false;
+
+	check_not_null(target->relation, nulls);
+	memcpy(slot->tts_values, values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, nulls, natts * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+	slot->tts_tableOid = target->table->table_id;
+	do
+	{
+		ItemPointerData tid;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_new && !key_is_free(target, slot, &tid))
+		{
+			check_conflict_is_visible(target->relation, &tid);
+			break;
+		}
+		inserted = insert_speculatively(target, slot);
+		is_new = false;
+	} while (!inserted);
+	ExecDropSingleTupleTableSlot(slot);
+	return inserted;
+}
+
 /*
  * Insert a row unless one with its keys is there: INSERT ... ON CONFLICT DO
  * NOTHING.  False when it was not inserted.  "is_new" says that a conflict
@@ -633,31 +667,11 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 {
 	Target		target;
 	MemoryContext caller;
-	TupleTableSlot *slot;
-	bool		inserted = false;
+	bool		inserted;
 
 	open_target(&target, table);
-	check_not_null(target.relation, nulls);
 	caller = MemoryContextSwitchTo(target.scratch);
-	slot = table_slot_create(target.relation, NULL);
-	memcpy(slot->tts_values, values, table->ncolumns * sizeof(Datum));
-	memcpy(slot->tts_isnull, nulls, table->ncolumns * sizeof(bool));
-	ExecStoreVirtualTuple(slot);
-	slot->tts_tableOid = table->table_id;
-	do
-	{
-		ItemPointerData tid;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!is_new && !key_is_free(&target, slot, &tid))
-		{
-			check_conflict_is_visible(target.relation, &tid);
-			break;
-		}
-		inserted = insert_speculatively(&target, slot);
-		is_new = false;
-	} while (!inserted);
-	ExecDropSingleTupleTableSlot(slot);
+	inserted = insert_row(&target, values, nulls, is_new);
 	MemoryContextSwitchTo(caller);
 	close_target(&target);
 	return inserted;
@@ -871,6 +885,22 @@ core_table_lock_row(CoreUpdate *update, CoreChange wanted, void *arg,
 	leave_row(update);
 	MemoryContextSwitchTo(caller);
 	return locked;
+}
+
+/*
+ * Insert a row that was looked for in vain.  False when somebody else has its
+ * key by now: to be found with a new snapshot.  The row can be changed after
+ * the update has ended.
+ */
+bool
+core_table_add_row(CoreUpdate *update, Datum *values, bool *nulls)
+{
+	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
+	bool		inserted = insert_row(&update->target, values, nulls, true);
+
+	MemoryContextReset(update->target.scratch);
+	MemoryContextSwitchTo(caller);
+	return inserted;
 }
 
 void

@@ -19,7 +19,8 @@ typedef enum CoreTableUse
 {
 	CORE_TABLE_READ,
 	CORE_TABLE_INSERT,
-	CORE_TABLE_UPDATE
+	CORE_TABLE_UPDATE,
+	CORE_TABLE_WRITE			/* both */
 } CoreTableUse;
 
 /*
@@ -80,6 +81,8 @@ extern bool core_table_change_row(CoreUpdate *update, CoreChange change,
 extern bool core_table_lock_row(CoreUpdate *update, CoreChange wanted,
 								void *arg, ItemPointer tid);
 extern bool core_table_find_version(CoreUpdate *update, ItemPointer tid);
+extern bool core_table_add_row(CoreUpdate *update, Datum *values,
+							   bool *nulls);
 extern void core_table_end_update(CoreUpdate *update);
 
 /* Many rows whose keys are all new. */

@@ -183,29 +183,23 @@ any_to_target(const PointsRules *rules)
 
 #define EVENTS(recipient, to_target) \
 	"SELECT " recipient " AS recipient, " to_target " AS to_target," \
-	" e.event_id, e.member_id, e.target_id, e.type, e.amount, e.occurred_at," \
-	" e.payload FROM recorded AS r JOIN community.event AS e" \
-	" ON e.program_id = $1 AND e.event_id = r.event_id WHERE r.is_new"
+	" r.event_id, r.member_id, r.target_id, r.type, r.amount, r.at," \
+	" r.payload FROM recorded AS r WHERE r.is_new"
 
 /* What the new events of the set earn. */
 static void
 award_new(int64 program, const PointsRules *rules, bool keep)
 {
 	static CorePlan own = {
-		.sql = EVENTS("e.member_id", "false") " ORDER BY recipient, event_id",
-		.nargs = 1,
-		.argtypes = {INT8OID}
+		.sql = EVENTS("r.member_id", "false") " ORDER BY recipient, event_id"
 	};
 	static CorePlan both = {
-		.sql = EVENTS("e.member_id", "false") " UNION ALL "
-		EVENTS("e.target_id", "true") " AND e.target_id IS NOT NULL"
-		" ORDER BY recipient, event_id, to_target",
-		.nargs = 1,
-		.argtypes = {INT8OID}
+		.sql = EVENTS("r.member_id", "false") " UNION ALL "
+		EVENTS("r.target_id", "true") " AND r.target_id IS NOT NULL"
+		" ORDER BY recipient, event_id, to_target"
 	};
 	AwardWork	work = {.program = program,.rules = rules};
 	MemoryContext caller = CurrentMemoryContext;
-	Datum		values[1];
 	Portal		portal;
 
 	work.now = GetCurrentTimestamp();
@@ -215,8 +209,7 @@ award_new(int64 program, const PointsRules *rules, bool keep)
 	read_debtors(&work);
 	/* ids are drawn after this, those of the events were before */
 	points_announce_ids(0);
-	values[0] = Int64GetDatum(program);
-	portal = core_open_cursor(any_to_target(rules) ? &both : &own, values,
+	portal = core_open_cursor(any_to_target(rules) ? &both : &own, NULL,
 							  keep);
 	for (;;)
 	{
@@ -272,9 +265,9 @@ correct_old(int64 program)
 }
 
 /*
- * Do for the set "recorded" (event_id, member_id, engagement, at, is_new) what
- * recording its events one by one would have done for points.  Inside
- * core_enter().
+ * Do for the set "recorded" (event_id, member_id, engagement, at, is_new, type,
+ * amount, target_id, payload) what recording its events one by one would have
+ * done for points.  Inside core_enter().
  */
 void
 points_award_recorded(int64 program, bool keep)

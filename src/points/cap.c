@@ -4,12 +4,9 @@
  *	  Caps: how much of a grant is left under them.
  *
  * What a cap has counted stands in cap_usage, a row for each member and
- * period, which is locked before it is read.  Rolling periods have a row for
- * each event, and one more to lock.  Caps apply in the order of their ids to
- * what the ones before have left, and count in the order of recording.
- *
- * What is counted for one member is kept in a book and written when the next
- * member comes, so a row is written once however many events a set has.
+ * period; see cap_book.c.  Rolling periods have a row for each event, and one
+ * more to lock.  Caps apply in the order of their ids to what the ones before
+ * have left, and count in the order of recording.
  *
  *-------------------------------------------------------------------------
  */
@@ -89,182 +86,6 @@ cap_window(const PointsCap *cap, const PointsCurrency *currency, int64 member,
 				  from, to);
 }
 
-/* ----- the book ----- */
-
-/* A row of cap_usage that is locked. */
-typedef struct Usage
-{
-	const PointsCap *cap;
-	TimestampTz used_at;
-	int64		points;			/* by now, with those to be added */
-	int64		events;
-	int64		more_points;	/* to be added */
-	int64		more_events;
-} Usage;
-
-struct PointsCapBook
-{
-	const PointsRules *rules;
-	MemoryContext context;
-	bool		only_looks;		/* neither locks nor writes */
-	bool		has_member;
-	int64		member;			/* whose rows these are */
-	int			count;
-	int			room;
-	Usage	   *usages;
-};
-
-PointsCapBook *
-points_open_caps(const PointsRules *rules)
-{
-	PointsCapBook *book = palloc0_object(PointsCapBook);
-
-	book->rules = rules;
-	book->context = CurrentMemoryContext;
-	return book;
-}
-
-/* A book to ask what would be granted: it takes no lock and writes nothing. */
-PointsCapBook *
-points_look_at_caps(const PointsRules *rules)
-{
-	PointsCapBook *book = points_open_caps(rules);
-
-	book->only_looks = true;
-	return book;
-}
-
-/* What identifies a row of cap_usage, as the first four parameters. */
-static void
-set_keys(Datum *values, const PointsCapBook *book, const PointsCap *cap,
-		 TimestampTz used_at)
-{
-	values[0] = Int64GetDatum(book->rules->program);
-	values[1] = Int64GetDatum(cap->id);
-	values[2] = Int64GetDatum(book->member);
-	values[3] = TimestampTzGetDatum(used_at);
-}
-
-#define KEY_ARGS	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID
-#define KEY_MATCHES \
-	" WHERE program_id = $1 AND cap_id = $2 AND member_id = $3" \
-	" AND used_at = $4"
-
-/* Room for one more row in the book. */
-static Usage *
-add_usage(PointsCapBook *book)
-{
-	if (book->count == book->room)
-	{
-		MemoryContext old = MemoryContextSwitchTo(book->context);
-
-		book->room = Max(2 * book->room, 8);
-		book->usages = book->usages == NULL ?
-			palloc_array(Usage, book->room) :
-			repalloc(book->usages, book->room * sizeof(Usage));
-		MemoryContextSwitchTo(old);
-	}
-	return &book->usages[book->count++];
-}
-
-/* Note what a row says, without a lock. */
-static Usage *
-look_at_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
-{
-	static CorePlan plan = {
-		.sql = "SELECT points, events FROM community.cap_usage" KEY_MATCHES,
-		.nargs = 4,
-		.argtypes = {KEY_ARGS}
-	};
-	Datum		values[4];
-	Usage	   *usage = add_usage(book);
-	bool		known;
-
-	set_keys(values, book, cap, used_at);
-	core_run(&plan, values, NULL, true);
-	known = SPI_processed > 0;
-	*usage = (Usage)
-	{
-		cap, used_at, known ? core_int64(0, 1) : 0,
-			known ? core_int64(0, 2) : 0
-	};
-	return usage;
-}
-
-/* Lock a row, making it where there is none, and note what it says. */
-static Usage *
-lock_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
-{
-	static CorePlan lock = {
-		.sql = "SELECT points, events FROM community.cap_usage" KEY_MATCHES
-		" FOR NO KEY UPDATE",
-		.nargs = 4,
-		.argtypes = {KEY_ARGS}
-	};
-	static CorePlan open = {
-		.sql = "INSERT INTO community.cap_usage (program_id, cap_id,"
-		" member_id, used_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-		.nargs = 4,
-		.argtypes = {KEY_ARGS}
-	};
-	Datum		values[4];
-	Usage	   *usage;
-
-	set_keys(values, book, cap, used_at);
-	core_run(&lock, values, NULL, false);
-	while (SPI_processed == 0)
-	{
-		core_run(&open, values, NULL, false);
-		core_run(&lock, values, NULL, false);
-	}
-	usage = add_usage(book);
-	*usage = (Usage)
-	{
-		cap, used_at, core_int64(0, 1), core_int64(0, 2)
-	};
-	return usage;
-}
-
-static Usage *
-find_usage(PointsCapBook *book, const PointsCap *cap, TimestampTz used_at)
-{
-	int			i;
-
-	/* the last period is the likely one */
-	for (i = book->count - 1; i >= 0; i--)
-		if (book->usages[i].cap == cap && book->usages[i].used_at == used_at)
-			return &book->usages[i];
-	return book->only_looks ? look_at_usage(book, cap, used_at) :
-		lock_usage(book, cap, used_at);
-}
-
-/* Write what was counted for the member. */
-static void
-write_usages(PointsCapBook *book)
-{
-	static CorePlan plan = {
-		.sql = "UPDATE community.cap_usage SET points = points + $5,"
-		" events = events + $6" KEY_MATCHES,
-		.nargs = 6,
-		.argtypes = {KEY_ARGS, INT8OID, INT8OID}
-	};
-	Datum		values[6];
-	int			i;
-
-	for (i = 0; i < book->count && !book->only_looks; i++)
-	{
-		Usage	   *usage = &book->usages[i];
-
-		if (usage->more_points == 0 && usage->more_events == 0)
-			continue;
-		set_keys(values, book, usage->cap, usage->used_at);
-		values[4] = Int64GetDatum(usage->more_points);
-		values[5] = Int64GetDatum(usage->more_events);
-		core_run(&plan, values, NULL, false);
-	}
-	book->count = 0;
-}
-
 /* ----- counting ----- */
 
 /* What a cap has counted of a grant. */
@@ -275,38 +96,6 @@ typedef struct Counted
 	int64		points;
 	bool		again;			/* the event was counted before */
 } Counted;
-
-/*
- * How much of what is wanted a cap grants, by what it has counted.  An event
- * that has been counted by a cap on events is not another one.
- */
-static int64
-room_under(const PointsCap *cap, int64 points, int64 events, int64 wanted,
-		   bool again)
-{
-	if (cap->counts_events)
-		return again || events < cap->maximum ? wanted : 0;
-	return Min(wanted, Max(cap->maximum - points, 0));
-}
-
-/* Count in a period that has one row; gives what is granted. */
-static int64
-count_in_row(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
-			 int64 wanted, bool again)
-{
-	Usage	   *usage = find_usage(book, cap, from);
-	int64		granted = room_under(cap, usage->points, usage->events,
-									 wanted, again);
-
-	if (granted > 0)
-	{
-		usage->points += granted;
-		usage->more_points += granted;
-		usage->events += again ? 0 : 1;
-		usage->more_events += again ? 0 : 1;
-	}
-	return granted;
-}
 
 /* Add to the row of one event in a rolling period. */
 static void
@@ -319,19 +108,16 @@ add_to_event(PointsCapBook *book, const PointsCap *cap, TimestampTz at,
 		" ON CONFLICT (program_id, cap_id, member_id, used_at) DO UPDATE"
 		" SET points = u.points + $5, events = u.events + $6",
 		.nargs = 6,
-		.argtypes = {KEY_ARGS, INT8OID, INT8OID}
+		.argtypes = {POINTS_USAGE_KEYS, INT8OID, INT8OID}
 	};
 	Datum		values[6];
 
-	if (book->only_looks)
+	if (points_book_looks(book))
 	{
-		Usage	   *usage = find_usage(book, cap, at);
-
-		usage->more_points += points;
-		usage->more_events += events;
+		points_note_usage(book, cap, at, points, events);
 		return;
 	}
-	set_keys(values, book, cap, at);
+	points_usage_keys(values, book, cap, at);
 	values[4] = Int64GetDatum(points);
 	values[5] = Int64GetDatum(events);
 	core_run(&plan, values, NULL, false);
@@ -375,16 +161,16 @@ read_used(PointsCapBook *book, const PointsCap *cap, TimestampTz from,
 		" AND used_at > $4 AND used_at <= $5 AND used_at > '-infinity'"
 		" ORDER BY used_at",
 		.nargs = 5,
-		.argtypes = {KEY_ARGS, TIMESTAMPTZOID}
+		.argtypes = {POINTS_USAGE_KEYS, TIMESTAMPTZOID}
 	};
 	Datum		values[5];
 	Used	   *used;
 	bool		isnull;
 	int			i;
 
-	set_keys(values, book, cap, from);
+	points_usage_keys(values, book, cap, from);
 	values[4] = TimestampTzGetDatum(to);
-	core_run(&plan, values, NULL, book->only_looks);
+	core_run(&plan, values, NULL, points_book_looks(book));
 	*count = SPI_processed;
 	used = palloc_array(Used, *count + 1);
 	for (i = 0; i < *count; i++)
@@ -450,20 +236,16 @@ count_rolling(PointsCapBook *book, const PointsCap *cap, pg_tz *zone,
 	int			count;
 	int64		granted;
 
-	if (!book->only_looks)
-		find_usage(book, cap, DT_NOBEGIN)->more_events++;
+	if (!points_book_looks(book))
+		points_count_visit(book, cap, DT_NOBEGIN);
 	used = read_used(book, cap, from, last_that_reaches(cap, zone, at),
 					 &count);
 	fullest = fullest_period(cap, zone, at, used, count);
-	if (book->only_looks)
-	{
-		/* what the same event has been granted before */
-		Usage	   *noted = find_usage(book, cap, at);
-
-		fullest.points += noted->more_points;
-		fullest.events += noted->more_events;
-	}
-	granted = room_under(cap, fullest.points, fullest.events, wanted, again);
+	/* what the same event has been granted before */
+	if (points_book_looks(book))
+		points_add_noted(book, cap, at, &fullest.points, &fullest.events);
+	granted = points_room_under(cap, fullest.points, fullest.events, wanted,
+								again);
 	if (granted > 0)
 		add_to_event(book, cap, at, granted, again ? 0 : 1);
 	return granted;
@@ -503,14 +285,8 @@ give_back(PointsCapBook *book, const Counted *counted,
 	if (counted->cap->period.kind == PERIOD_ROLLING)
 		add_to_event(book, counted->cap, counted->used_at, -points, -events);
 	else
-	{
-		Usage	   *usage = find_usage(book, counted->cap, counted->used_at);
-
-		usage->points -= points;
-		usage->more_points -= points;
-		usage->events -= events;
-		usage->more_events -= events;
-	}
+		points_take_back_usage(book, counted->cap, counted->used_at, points,
+							   events);
 }
 
 static void
@@ -544,11 +320,11 @@ count_grant(PointsCapBook *book, const PointsCap *cap,
 			   &from, &to);
 	counted->cap = cap;
 	counted->used_at = rolling ? event->occurred_at : from;
-	counted->again = counted_before(book->rules, cap, grant);
+	counted->again = counted_before(points_book_rules(book), cap, grant);
 	counted->points = rolling ?
 		count_rolling(book, cap, grant->currency->zone, from,
 					  event->occurred_at, wanted, counted->again) :
-		count_in_row(book, cap, from, wanted, counted->again);
+		points_count_usage(book, cap, from, wanted, counted->again);
 	return counted->points;
 }
 
@@ -561,7 +337,7 @@ void
 points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 				  PointsGrant *grant)
 {
-	const PointsRules *rules = book->rules;
+	const PointsRules *rules = points_book_rules(book);
 	bool	   *among;
 	Counted    *counted;
 	int			ncounted = 0;
@@ -569,10 +345,7 @@ points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 
 	if (rules->ncaps == 0)
 		return;
-	if (!book->has_member || book->member != grant->member)
-		write_usages(book);
-	book->has_member = true;
-	book->member = grant->member;
+	points_turn_to_member(book, grant->member);
 	among = palloc_array(bool, grant->count);
 	counted = palloc_array(Counted, rules->ncaps);
 	for (i = 0; i < rules->ncaps; i++)
@@ -598,12 +371,4 @@ points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 	if (grant->cut > 0)
 		for (i = 0; i < ncounted; i++)
 			give_back(book, &counted[i], grant);
-}
-
-/* Write what is left to be written. */
-void
-points_close_caps(PointsCapBook *book)
-{
-	write_usages(book);
-	pfree(book);
 }

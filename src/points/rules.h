@@ -149,10 +149,35 @@ extern Purse *points_grant_purse(const PointsGrant *grant, TimestampTz at);
 /* cap.c */
 extern bool points_cap_covers(const PointsCap *cap, const PointsGrant *grant,
 							  TimestampTz at, bool *among, int64 *wanted);
-extern PointsCapBook *points_open_caps(const PointsRules *rules);
-extern PointsCapBook *points_look_at_caps(const PointsRules *rules);
 extern void points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 							  PointsGrant *grant);
+
+/* cap_book.c */
+#define POINTS_USAGE_KEYS	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID
+
+extern PointsCapBook *points_open_caps(const PointsRules *rules);
+extern PointsCapBook *points_look_at_caps(const PointsRules *rules);
+extern bool points_book_looks(const PointsCapBook *book);
+extern const PointsRules *points_book_rules(const PointsCapBook *book);
+extern void points_usage_keys(Datum *values, const PointsCapBook *book,
+							  const PointsCap *cap, TimestampTz used_at);
+extern int64 points_room_under(const PointsCap *cap, int64 points,
+							   int64 events, int64 wanted, bool again);
+extern void points_turn_to_member(PointsCapBook *book, int64 member);
+extern int64 points_count_usage(PointsCapBook *book, const PointsCap *cap,
+								TimestampTz used_at, int64 wanted,
+								bool again);
+extern void points_count_visit(PointsCapBook *book, const PointsCap *cap,
+							   TimestampTz used_at);
+extern void points_take_back_usage(PointsCapBook *book, const PointsCap *cap,
+								   TimestampTz used_at, int64 points,
+								   int64 events);
+extern void points_note_usage(PointsCapBook *book, const PointsCap *cap,
+							  TimestampTz used_at, int64 points,
+							  int64 events);
+extern void points_add_noted(PointsCapBook *book, const PointsCap *cap,
+							 TimestampTz used_at, int64 *points,
+							 int64 *events);
 extern void points_close_caps(PointsCapBook *book);
 
 /* award.c */
