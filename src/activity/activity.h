@@ -78,6 +78,14 @@ extern bool activity_weigh(const ActivityEvent *event, double *engagement);
 
 /* event_insert.c */
 extern Datum activity_empty_object(void);
+
+typedef struct ActivityInserter ActivityInserter;
+
+extern ActivityInserter *activity_begin_events(void);
+extern bool activity_insert_next(ActivityInserter *inserter,
+								 const ActivityEvent *event,
+								 double engagement, int64 *event_id);
+extern void activity_end_events(ActivityInserter *inserter);
 extern ActivityOutcome activity_record_directly(const ActivityEvent *event,
 												ActivityReceipt *receipt);
 

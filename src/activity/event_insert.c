@@ -123,17 +123,11 @@ activity_empty_object(void)
 	return JsonbPGetDatum(object);
 }
 
-/* Insert the event of a member that is known; false when its key is. */
-static bool
-insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
-			 double engagement)
+/* The event as a row, but for what is the same for all. */
+static void
+form_event(const ActivityEvent *event, const ActivityReceipt *receipt,
+		   double engagement, Datum *values, bool *nulls)
 {
-	Datum		values[EVENT_COLUMNS] = {0};
-	bool		nulls[EVENT_COLUMNS] = {false};
-
-	receipt->event_id = core_next_id();
-	receipt->recorded_at = GetCurrentTimestamp();
-
 	values[EVENT_PROGRAM] = Int64GetDatum(event->program);
 	values[EVENT_ID] = Int64GetDatum(receipt->event_id);
 	values[EVENT_MEMBER] = Int64GetDatum(receipt->member);
@@ -143,20 +137,101 @@ insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	values[EVENT_ENGAGEMENT] = Float8GetDatum(engagement);
 	values[EVENT_TARGET] = Int64GetDatum(event->target);
 	nulls[EVENT_TARGET] = !event->has_target;
-	nulls[EVENT_CORRECTS] = true;
-	values[EVENT_REVISION] = Int32GetDatum(0);
 	values[EVENT_OCCURRED_AT_GIVEN] = BoolGetDatum(event->occurred_at_given);
-	values[EVENT_KIND] = CStringGetTextDatum("record");
 	values[EVENT_TYPE] = event->type;
 	values[EVENT_SOURCE] = event->source;
 	values[EVENT_KEY] = event->key;
+	values[EVENT_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
+		activity_empty_object();
+}
+
+/* What is the same for all events that are no corrections. */
+static void
+form_common(Datum *values, bool *nulls)
+{
+	memset(values, 0, EVENT_COLUMNS * sizeof(Datum));
+	memset(nulls, 0, EVENT_COLUMNS * sizeof(bool));
+	nulls[EVENT_CORRECTS] = true;
+	values[EVENT_REVISION] = Int32GetDatum(0);
+	values[EVENT_KIND] = CStringGetTextDatum("record");
 	nulls[EVENT_REASON] = true;
 	values[EVENT_ACTOR] =
 		CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
-	values[EVENT_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
-		activity_empty_object();
+}
+
+/* Insert the event of a member that is known; false when its key is. */
+static bool
+insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
+			 double engagement)
+{
+	Datum		values[EVENT_COLUMNS];
+	bool		nulls[EVENT_COLUMNS];
+
+	receipt->event_id = core_next_id();
+	receipt->recorded_at = GetCurrentTimestamp();
+	form_common(values, nulls);
+	form_event(event, receipt, engagement, values, nulls);
 	return core_table_insert(&event_table, values, nulls, event->is_new);
 }
+
+/* ----- many events ----- */
+
+struct ActivityInserter
+{
+	CoreUpdate *update;
+	int64		rows;
+	int64		known;			/* of these, rows whose keys were known */
+	Datum		values[EVENT_COLUMNS];
+	bool		nulls[EVENT_COLUMNS];
+};
+
+/*
+ * Begin to insert any number of events of members that are known.  NULL when
+ * the table must be left to SQL.
+ */
+ActivityInserter *
+activity_begin_events(void)
+{
+	ActivityInserter *inserter;
+
+	if (!core_table_is_usable(&event_table))
+		return NULL;
+	inserter = palloc0_object(ActivityInserter);
+	form_common(inserter->values, inserter->nulls);
+	inserter->update = core_table_begin_update(&event_table);
+	return inserter;
+}
+
+/* Insert an event; false when its key is known. */
+bool
+activity_insert_next(ActivityInserter *inserter, const ActivityEvent *event,
+					 double engagement, int64 *event_id)
+{
+	ActivityReceipt receipt = {0};
+	bool		inserted;
+
+	receipt.event_id = *event_id = core_next_id();
+	receipt.member = event->member;
+	receipt.recorded_at = GetCurrentTimestamp();
+	form_event(event, &receipt, engagement, inserter->values,
+			   inserter->nulls);
+	/* look for the key first where many were known */
+	inserted = core_table_add_row(inserter->update, inserter->values,
+								  inserter->nulls,
+								  16 * inserter->known <= inserter->rows);
+	inserter->rows++;
+	inserter->known += inserted ? 0 : 1;
+	return inserted;
+}
+
+void
+activity_end_events(ActivityInserter *inserter)
+{
+	core_table_end_update(inserter->update);
+	pfree(inserter);
+}
+
+/* ----- one event ----- */
 
 /*
  * Record the event: look for the member, claim the key, then lock the member

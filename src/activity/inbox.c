@@ -5,7 +5,8 @@
  *
  * A batch is taken out of the inbox and split.  Rows that are plainly in
  * order (complete, member active, key not seen before) are recorded as one
- * set.  The rest, few as a rule, go through record() one by one in the order
+ * set: their events inserted as the rows come, then what they bring to scores
+ * and points added member by member.  The rest, few as a rule, go through record() one by one in the order
  * of the inbox, each in a subtransaction of its own; so a fault has the very
  * code and message that record() would have given.
  *
@@ -15,13 +16,14 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
-
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
@@ -74,16 +76,16 @@ static const ActivityColumn batch_columns[INBOX_COLUMNS] = {
 #define GOOD_NAME(column) \
 	column " <> '' AND octet_length(" column ") <= $4"
 
-/* Of a batch, the rows that record() would record, each key once. */
-#define CLEAR_ROWS \
-	"SELECT b.*, m.member_id AS recorded_member FROM (SELECT b.*, row_number()" \
-	"  OVER (PARTITION BY b.key, b.source ORDER BY b.inbox_id) AS turn" \
-	"  FROM batch AS b) AS b" \
-	" JOIN community.member AS m ON m.program_id = $1" \
+/* The member that a row of the batch names. */
+#define MEMBER_OF_ROW \
+	" community.member AS m ON m.program_id = $1" \
 	"  AND m.member_id = coalesce(b.member_id, (SELECT x.member_id" \
 	"   FROM community.member AS x WHERE x.program_id = $1" \
-	"   AND x.external_id = b.external_id))" \
-	" WHERE b.turn = 1 AND m.status = 'active'" \
+	"   AND x.external_id = b.external_id))"
+
+/* Would record() record the row, as far as the row alone can tell? */
+#define CLEAR \
+	" m.status = 'active'" \
 	"  AND (b.member_id IS NULL OR b.external_id IS NULL" \
 	"   OR b.external_id IS NOT DISTINCT FROM m.external_id)" \
 	"  AND " GOOD_NAME("b.type") " AND " GOOD_NAME("b.key") \
@@ -93,6 +95,19 @@ static const ActivityColumn batch_columns[INBOX_COLUMNS] = {
 	"  AND coalesce(b.occurred_at, $3) <= $3" \
 	"  AND (b.target_id IS NULL OR EXISTS (SELECT FROM community.member AS o" \
 	"   WHERE o.program_id = $1 AND o.member_id = b.target_id))"
+
+/* Of a batch, the rows that record() would record, each key once. */
+#define CLEAR_ROWS \
+	"SELECT b.*, m.member_id AS recorded_member FROM (SELECT b.*, row_number()" \
+	"  OVER (PARTITION BY b.key, b.source ORDER BY b.inbox_id) AS turn" \
+	"  FROM batch AS b) AS b JOIN" MEMBER_OF_ROW \
+	" WHERE b.turn = 1 AND" CLEAR
+
+#define WEIGHT_OF(row) \
+	"coalesce(t.weight + t.weight_per_unit * " row ".amount, 1)"
+#define TYPE_OF(row) \
+	" LEFT JOIN community.activity_type AS t" \
+	" ON t.program_id = $1 AND t.type = " row ".type"
 
 static CorePlan take_batch = {
 	.sql = "WITH taken AS (DELETE FROM community.inbox AS i"
@@ -104,23 +119,40 @@ static CorePlan take_batch = {
 	BATCH_ARGS
 };
 
+/* by SQL, for a table of events that is not as installed */
 static CorePlan record_clear = {
 	.sql = "WITH recorded AS (INSERT INTO community.event (program_id,"
 	" event_id, member_id, type, source, key, amount, occurred_at,"
 	" occurred_at_given, target_id, engagement, payload)"
 	" SELECT $1, community.next_id(), c.recorded_member, c.type, c.source,"
 	" c.key, c.amount, coalesce(c.occurred_at, $3), c.occurred_at IS NOT NULL,"
-	" c.target_id, coalesce(t.weight + t.weight_per_unit * c.amount, 1),"
+	" c.target_id, " WEIGHT_OF("c") ","
 	" coalesce(c.payload, '{}'::jsonb)"
-	" FROM (" CLEAR_ROWS " ORDER BY b.inbox_id) AS c"
-	" LEFT JOIN community.activity_type AS t"
-	"  ON t.program_id = $1 AND t.type = c.type"
+	" FROM (" CLEAR_ROWS " ORDER BY b.inbox_id) AS c" TYPE_OF("c")
 	" ON CONFLICT (program_id, key, source, revision) DO NOTHING"
 	" RETURNING event_id, member_id, engagement, occurred_at, true AS is_new,"
 	" type, amount, target_id, payload, source, key)"
-	" SELECT r.*, b.inbox_id FROM recorded AS r"
+	" SELECT r.event_id, r.member_id, r.engagement, r.occurred_at, r.is_new,"
+	" r.type, r.amount, r.target_id, r.payload, b.inbox_id FROM recorded AS r"
 	" JOIN (SELECT source, key, min(inbox_id) AS inbox_id FROM batch"
 	"  GROUP BY source, key) AS b ON b.source = r.source AND b.key = r.key",
+	BATCH_ARGS
+};
+
+/* columns of judge_rows */
+enum
+{
+	JUDGED_INBOX_ID, JUDGED_CLEAR, JUDGED_MEMBER, JUDGED_TYPE, JUDGED_SOURCE,
+	JUDGED_KEY, JUDGED_AMOUNT, JUDGED_OCCURRED_AT, JUDGED_GIVEN,
+	JUDGED_TARGET, JUDGED_WEIGHT, JUDGED_PAYLOAD
+};
+
+static CorePlan judge_rows = {
+	.sql = "SELECT b.inbox_id, coalesce(" CLEAR ", false), m.member_id, b.type,"
+	" b.source, b.key, b.amount, coalesce(b.occurred_at, $3),"
+	" b.occurred_at IS NOT NULL, b.target_id, " WEIGHT_OF("b") ", b.payload"
+	" FROM batch AS b LEFT JOIN" MEMBER_OF_ROW TYPE_OF("b")
+	" ORDER BY b.inbox_id",
 	BATCH_ARGS
 };
 
@@ -146,13 +178,20 @@ begin_recorded(void)
 		{"event_id", INT8OID}, {"member_id", INT8OID},
 		{"engagement", FLOAT8OID}, {"at", TIMESTAMPTZOID},
 		{"is_new", BOOLOID}, {"type", TEXTOID}, {"amount", INT8OID},
-		{"target_id", INT8OID}, {"payload", JSONBOID}, {"source", TEXTOID},
-		{"key", TEXTOID}, {"inbox_id", INT8OID}
+		{"target_id", INT8OID}, {"payload", JSONBOID}, {"inbox_id", INT8OID}
 	};
 	static TupleDesc desc = NULL;
 
 	return activity_begin_set(&desc, columns, lengthof(columns));
 }
+
+/* columns of the set "recorded" */
+enum
+{
+	RECORDED_EVENT_ID, RECORDED_MEMBER, RECORDED_ENGAGEMENT, RECORDED_AT,
+	RECORDED_IS_NEW, RECORDED_TYPE, RECORDED_AMOUNT, RECORDED_TARGET,
+	RECORDED_PAYLOAD, RECORDED_INBOX_ID, RECORDED_COLUMNS
+};
 
 static void
 fill(CorePlan *plan, Datum *values, ActivityRows *rows)
@@ -162,6 +201,135 @@ fill(CorePlan *plan, Datum *values, ActivityRows *rows)
 	core_run_into(plan, values, NULL, false, dest);
 	dest->rDestroy(dest);
 	rows->count = tuplestore_tuple_count(rows->store);
+}
+
+/* ----- as a set ----- */
+
+/* Receives the rows of a batch in their order, and inserts the clear ones. */
+typedef struct ClearReceiver
+{
+	DestReceiver pub;
+	int64		program;
+	ActivityInserter *inserter;
+	HTAB	   *keys;			/* hashes of the keys so far, clear or not */
+	ActivityRows *recorded;
+} ClearReceiver;
+
+/*
+ * Is it the first row of the batch with its key?  No, in rare cases where it
+ * is: that row then goes one by one.
+ */
+static bool
+is_first(ClearReceiver *receiver, Datum key, Datum source)
+{
+	text	   *one = DatumGetTextPP(key);
+	text	   *other = DatumGetTextPP(source);
+	uint64		hash;
+	bool		known;
+
+	hash = hash_bytes_extended((unsigned char *) VARDATA_ANY(other),
+							   VARSIZE_ANY_EXHDR(other), 0);
+	hash = hash_bytes_extended((unsigned char *) VARDATA_ANY(one),
+							   VARSIZE_ANY_EXHDR(one), hash);
+	(void) hash_search(receiver->keys, &hash, HASH_ENTER, &known);
+	return !known;
+}
+
+static void
+note_recorded(ClearReceiver *receiver, const ActivityEvent *event,
+			  int64 event_id, double engagement, Datum inbox_id)
+{
+	Datum		values[RECORDED_COLUMNS];
+	bool		nulls[RECORDED_COLUMNS] = {false};
+
+	values[RECORDED_EVENT_ID] = Int64GetDatum(event_id);
+	values[RECORDED_MEMBER] = Int64GetDatum(event->member);
+	values[RECORDED_ENGAGEMENT] = Float8GetDatum(engagement);
+	values[RECORDED_AT] = TimestampTzGetDatum(event->occurred_at);
+	values[RECORDED_IS_NEW] = BoolGetDatum(true);
+	values[RECORDED_TYPE] = event->type;
+	values[RECORDED_AMOUNT] = Int64GetDatum(event->amount);
+	values[RECORDED_TARGET] = Int64GetDatum(event->target);
+	nulls[RECORDED_TARGET] = !event->has_target;
+	values[RECORDED_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
+		activity_empty_object();
+	values[RECORDED_INBOX_ID] = inbox_id;
+	tuplestore_putvalues(receiver->recorded->store, receiver->recorded->desc,
+						 values, nulls);
+}
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	ClearReceiver *receiver = (ClearReceiver *) self;
+	ActivityEvent event = {0};
+	const Datum *values;
+	const bool *nulls;
+	double		engagement;
+	int64		event_id;
+
+	CHECK_FOR_INTERRUPTS();
+	slot_getallattrs(slot);
+	values = slot->tts_values;
+	nulls = slot->tts_isnull;
+	if (nulls[JUDGED_KEY] || nulls[JUDGED_SOURCE] ||
+		!is_first(receiver, values[JUDGED_KEY], values[JUDGED_SOURCE]) ||
+		!DatumGetBool(values[JUDGED_CLEAR]))
+		return true;
+	event.program = receiver->program;
+	event.member = DatumGetInt64(values[JUDGED_MEMBER]);
+	event.type = values[JUDGED_TYPE];
+	event.source = values[JUDGED_SOURCE];
+	event.key = values[JUDGED_KEY];
+	event.amount = DatumGetInt64(values[JUDGED_AMOUNT]);
+	event.occurred_at = DatumGetTimestampTz(values[JUDGED_OCCURRED_AT]);
+	event.occurred_at_given = DatumGetBool(values[JUDGED_GIVEN]);
+	event.has_target = !nulls[JUDGED_TARGET];
+	if (event.has_target)
+		event.target = DatumGetInt64(values[JUDGED_TARGET]);
+	if (!nulls[JUDGED_PAYLOAD])
+		event.payload = values[JUDGED_PAYLOAD];
+	engagement = DatumGetFloat8(values[JUDGED_WEIGHT]);
+	if (activity_insert_next(receiver->inserter, &event, engagement,
+							 &event_id))
+		note_recorded(receiver, &event, event_id, engagement,
+					  values[JUDGED_INBOX_ID]);
+	return true;
+}
+
+static void
+clear_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+clear_nothing(DestReceiver *self)
+{
+}
+
+/* Insert the events of the rows that are in order, and note them. */
+static void
+insert_clear(int64 program, Datum *values, ActivityRows *recorded)
+{
+	ClearReceiver receiver = {{receive_row, clear_startup, clear_nothing,
+	clear_nothing, DestNone}};
+	HASHCTL		control = {0};
+
+	receiver.inserter = activity_begin_events();
+	if (receiver.inserter == NULL)
+	{
+		fill(&record_clear, values, recorded);
+		return;
+	}
+	control.keysize = control.entrysize = sizeof(uint64);
+	control.hcxt = CurrentMemoryContext;
+	receiver.keys = hash_create("community inbox", 1024, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	receiver.program = program;
+	receiver.recorded = recorded;
+	core_run_into(&judge_rows, values, NULL, false, &receiver.pub);
+	activity_end_events(receiver.inserter);
+	hash_destroy(receiver.keys);
 }
 
 /* ----- one by one ----- */
@@ -336,7 +504,7 @@ attempt_set(void *arg)
 {
 	SetAttempt *attempt = (SetAttempt *) arg;
 
-	fill(&record_clear, attempt->values, attempt->recorded);
+	insert_clear(attempt->program, attempt->values, attempt->recorded);
 	activity_register_rows("recorded", attempt->recorded);
 	if (attempt->recorded->count > 0)
 	{

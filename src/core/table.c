@@ -888,15 +888,17 @@ core_table_lock_row(CoreUpdate *update, CoreChange wanted, void *arg,
 }
 
 /*
- * Insert a row that was looked for in vain.  False when somebody else has its
- * key by now: to be found with a new snapshot.  The row can be changed after
- * the update has ended.
+ * Insert a row, as core_table_insert() does.  A row with its key that was not
+ * found here is found with a new snapshot.  The row can be changed after the
+ * update has ended.
  */
 bool
-core_table_add_row(CoreUpdate *update, Datum *values, bool *nulls)
+core_table_add_row(CoreUpdate *update, Datum *values, bool *nulls,
+				   bool is_new)
 {
 	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
-	bool		inserted = insert_row(&update->target, values, nulls, true);
+	bool		inserted = insert_row(&update->target, values, nulls,
+									  is_new);
 
 	MemoryContextReset(update->target.scratch);
 	MemoryContextSwitchTo(caller);

@@ -82,7 +82,7 @@ extern bool core_table_lock_row(CoreUpdate *update, CoreChange wanted,
 								void *arg, ItemPointer tid);
 extern bool core_table_find_version(CoreUpdate *update, ItemPointer tid);
 extern bool core_table_add_row(CoreUpdate *update, Datum *values,
-							   bool *nulls);
+							   bool *nulls, bool is_new);
 extern void core_table_end_update(CoreUpdate *update);
 
 /* Many rows whose keys are all new. */

@@ -210,7 +210,7 @@ visit_once(PointsCapBook *book, Visit *visit)
 	values[USAGE_EVENTS] = Int64GetDatum(0);
 	/* what is full from the start needs no row */
 	return !visit_row(values, nulls, visit) ||
-		core_table_add_row(book->update, values, nulls);
+		core_table_add_row(book->update, values, nulls, true);
 }
 
 /* The same by SQL: lock the row, and write it with the rest. */
