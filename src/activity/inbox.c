@@ -110,12 +110,11 @@ static const ActivityColumn batch_columns[INBOX_COLUMNS] = {
 	" ON t.program_id = $1 AND t.type = " row ".type"
 
 static CorePlan take_batch = {
-	.sql = "WITH taken AS (DELETE FROM community.inbox AS i"
+	.sql = "DELETE FROM community.inbox AS i"
 	" WHERE i.program_id = $1 AND i.inbox_id = ANY (ARRAY("
 	"  SELECT n.inbox_id FROM community.inbox AS n WHERE n.program_id = $1"
 	"  ORDER BY n.inbox_id LIMIT $2 FOR UPDATE SKIP LOCKED))"
-	" RETURNING " BATCH_COLUMNS ")"
-	" SELECT * FROM taken ORDER BY inbox_id",
+	" RETURNING " BATCH_COLUMNS,
 	BATCH_ARGS
 };
 

@@ -626,12 +626,12 @@ insert_speculatively(const Target *target, TupleTableSlot *slot)
 	return inserted;
 }
 
-/* What core_table_insert() does, in the present memory context. */
+/* What core_table_insert() does; the slot, an empty one, is for the row. */
 static bool
-insert_row(const Target *target, Datum *values, bool *nulls, bool is_new)
+insert_row(const Target *target, TupleTableSlot *slot, Datum *values,
+		   bool *nulls, bool is_new)
 {
 	int			natts = target->table->ncolumns;
-	TupleTableSlot *slot = table_slot_create(target->relation, NULL);
 	bool		inserted = false;
 
 	check_not_null(target->relation, nulls);
@@ -652,7 +652,6 @@ insert_row(const Target *target, Datum *values, bool *nulls, bool is_new)
 		inserted = insert_speculatively(target, slot);
 		is_new = false;
 	} while (!inserted);
-	ExecDropSingleTupleTableSlot(slot);
 	return inserted;
 }
 
@@ -667,11 +666,14 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 {
 	Target		target;
 	MemoryContext caller;
+	TupleTableSlot *slot;
 	bool		inserted;
 
 	open_target(&target, table);
 	caller = MemoryContextSwitchTo(target.scratch);
-	inserted = insert_row(&target, values, nulls, is_new);
+	slot = table_slot_create(target.relation, NULL);
+	inserted = insert_row(&target, slot, values, nulls, is_new);
+	ExecDropSingleTupleTableSlot(slot);
 	MemoryContextSwitchTo(caller);
 	close_target(&target);
 	return inserted;
@@ -897,10 +899,12 @@ core_table_add_row(CoreUpdate *update, Datum *values, bool *nulls,
 				   bool is_new)
 {
 	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
-	bool		inserted = insert_row(&update->target, values, nulls,
-									  is_new);
+	bool		inserted;
 
-	MemoryContextReset(update->target.scratch);
+	ExecClearTuple(update->changed);
+	inserted = insert_row(&update->target, update->changed, values, nulls,
+						  is_new);
+	leave_row(update);
 	MemoryContextSwitchTo(caller);
 	return inserted;
 }
