@@ -32,7 +32,8 @@ INSERT INTO load VALUES
 	(221, NULL, 'anna', 'order', 'by name', 1, '2024-01-01 00:00+00', NULL, NULL, 'api'),
 	(222, NULL, 'zoe', 'order', 'by unknown name', 1, '2024-01-01 00:00+00', NULL, NULL, 'api'),
 	(223, 3, 'anna', 'order', 'by two names', 1, '2024-01-01 00:00+00', NULL, NULL, 'api'),
-	(224, 2, NULL, 'order', 'now', 1, NULL, NULL, '{}', 'api');
+	(224, 2, NULL, 'order', 'now', 1, NULL, NULL, '{}', 'api'),
+	(225, 2, NULL, 'order', 'own source', 1, '2024-01-01 00:00+00', NULL, '{}', 'ledger');
 CREATE FUNCTION set_up(name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM set_config('community.program', name, false);

@@ -6,9 +6,10 @@
  * A batch is taken out of the inbox and split.  Rows that are plainly in
  * order (complete, member active, key not seen before) are recorded as one
  * set: their events inserted as the rows come, then what they bring to scores
- * and points added member by member.  The rest, few as a rule, go through record() one by one in the order
- * of the inbox, each in a subtransaction of its own; so a fault has the very
- * code and message that record() would have given.
+ * and points added member by member.  The rest, few as a rule, go through
+ * record() one by one in the order of the inbox, each in a subtransaction of
+ * its own; so a fault has the very code and message that record() would have
+ * given.
  *
  *-------------------------------------------------------------------------
  */
@@ -89,7 +90,7 @@ static const ActivityColumn batch_columns[INBOX_COLUMNS] = {
 	"  AND (b.member_id IS NULL OR b.external_id IS NULL" \
 	"   OR b.external_id IS NOT DISTINCT FROM m.external_id)" \
 	"  AND " GOOD_NAME("b.type") " AND " GOOD_NAME("b.key") \
-	"  AND " GOOD_NAME("b.source") \
+	"  AND " GOOD_NAME("b.source") " AND b.source <> '" POINTS_SOURCE "'" \
 	"  AND b.amount > '-9223372036854775808'::bigint" \
 	"  AND coalesce(b.occurred_at, $3) >= '1900-01-01 00:00:00+00'" \
 	"  AND coalesce(b.occurred_at, $3) <= $3" \
@@ -439,7 +440,8 @@ divert_row(int64 program, TupleTableSlot *slot, const ErrorData *error)
 static bool
 is_fault_of_row(int sqlerrcode)
 {
-	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
+	return sqlerrcode == ERRCODE_RESERVED_NAME ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
 		ERRCODE_TO_CATEGORY(sqlerrcode) ==
 		ERRCODE_TO_CATEGORY(COMMUNITY_ERRCODE_KEY_REUSED);
 }
