@@ -7,7 +7,7 @@
 # worked, not whether it was fast.  doc/performance.md says what is measured.
 #
 #   SECTIONS   which of: record clients attach bulk batch top sum purse ledger crowd
-#              balance
+#              balance rules inbox
 #   ROUNDS     rounds of every comparison
 #   SECS       seconds of each run of pgbench
 #   HOLD       seconds of each run beside an old snapshot
@@ -24,8 +24,10 @@ cd "$(dirname "$0")"
 . ./measure.sh
 # shellcheck source=test/bench/ledger.sh
 . ./ledger.sh
+# shellcheck source=test/bench/rules.sh
+. ./rules.sh
 
-SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance}
+SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance rules inbox}
 ROUNDS=${ROUNDS:-5} SECS=${SECS:-5} HOLD=${HOLD:-10} CROWD=${CROWD:-60}
 MEMBERS=${MEMBERS:-100000} SIZE=${SIZE:-1000000}
 TOP=${TOP:-1000000} SUMSIZE=${SUMSIZE:-10000000}
@@ -39,7 +41,7 @@ set_up() {
 	export PGDATABASE=community_bench
 	# vacuum works between the runs, not in some of them
 	sql 'ALTER SYSTEM SET autovacuum = off' 'SELECT pg_reload_conf()' >/dev/null
-	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql -f ledger.sql >/dev/null
+	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql -f ledger.sql -f rules.sql >/dev/null
 	program=$(sql 'SELECT community.current_program()')
 	currency=$(sql 'SELECT currency_id FROM community.currency')
 }
@@ -421,7 +423,7 @@ server's processes.  Less CPU is better, more rows a second are.
 X
 for section in ${SECTIONS//,/ }; do
 	case $section in
-		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance) $section ;;
+		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox) $section ;;
 		*) die "bench: no section $section" ;;
 	esac
 done
