@@ -203,9 +203,8 @@ SELECT rule('x', 'x', 'points', 8, 1, 'multiply', -1);
 \set VERBOSITY default
 -- one order: no two rules in one place, nor two versions, while both are valid
 SELECT rule('rival', 'other', 'points', 2, 5, 'fixed', 1);
-\set VERBOSITY terse
-SELECT rule('sum 1', 'other', 'points', 2, 500, 'fixed', 1);
-\set VERBOSITY default
+INSERT INTO community.accrual_rule (program_id, name, version, currency_id, position, effect, points)
+SELECT community.current_program(), 'sum 1', 2, currency_id, 500, 'fixed', 1 FROM coin WHERE code = 'points';
 INSERT INTO community.accrual_rule (program_id, name, currency_id, position, effect, points, valid)
 SELECT community.current_program(), 'late', currency_id, 70, 'fixed', 3, '[2024-03-31 00:00+01, 2024-05-01 00:00+02)' FROM coin WHERE code = 'points';
 INSERT INTO community.accrual_rule (program_id, name, currency_id, position, effect, points, valid)

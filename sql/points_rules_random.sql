@@ -2,8 +2,8 @@
 -- an attached table) would give other points than the others, or all of them
 -- something else than the rules and caps say in plain arithmetic.
 CREATE TABLE happening (n int PRIMARY KEY, who int, type text, amount bigint, at timestamptz, target int, payload jsonb);
-SELECT count(community.create_program('random ' || how, time_zone => 'America/New_York')) FROM unnest(ARRAY['record', 'inbox', 'attached']) how;
-CREATE FUNCTION program_of(how text) RETURNS bigint LANGUAGE sql AS $$ SELECT program_id FROM community.program WHERE name = 'random ' || $1 $$;
+SELECT count(community.create_program('random rules ' || how, time_zone => 'America/New_York')) FROM unnest(ARRAY['record', 'inbox', 'attached']) how;
+CREATE FUNCTION program_of(how text) RETURNS bigint LANGUAGE sql AS $$ SELECT program_id FROM community.program WHERE name = 'random rules ' || $1 $$;
 CREATE FUNCTION pick(choices text[]) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT $1[1 + floor(random() * cardinality($1))] $$;
 SELECT count(community.enroll(m, joined_at => timestamptz '2020-02-29 12:00+00' + m * interval '17 days', attributes => jsonb_build_object('level', m % 3), program => program_of(how)))
 FROM generate_series(1, 12) m, unnest(ARRAY['record', 'inbox', 'attached']) how;
@@ -58,14 +58,14 @@ BEGIN
 END $$;
 SELECT events, rewarded > 400 AS many_rewarded, broken FROM play();
 -- all together, in the order of a loop: members come in order, as nothing of theirs depends on others
-SELECT set_config('community.program', 'random inbox', false);
+SELECT set_config('community.program', 'random rules inbox', false);
 SET client_min_messages = warning;
 INSERT INTO community.inbox (member_id, type, key, amount, occurred_at, target_id, payload)
 SELECT who, type, 'h' || n, amount, at, target, payload FROM happening ORDER BY n;
 CALL community.process_inbox(10000);
 SELECT count(*) AS left_behind FROM community.inbox;
 -- an attached table for each type, as a row of one has no type of its own
-SELECT set_config('community.program', 'random attached', false);
+SELECT set_config('community.program', 'random rules attached', false);
 CREATE TABLE bought (key text PRIMARY KEY, who int, amount bigint, at timestamptz, target int);
 SELECT community.attach('bought', 'buy', 'who', 'amount::bigint', 'at', target => 'target', key => 'key') > 0 AS attached;
 INSERT INTO bought SELECT 'h' || n, who, amount, at, target FROM happening ORDER BY n;
@@ -76,18 +76,18 @@ CREATE VIEW book AS SELECT p.name, v.key, e.member_id AS member, c.code, e.line,
 	e.rule_points, (SELECT array_agg(r.name ORDER BY o) FROM unnest(e.cut_by) WITH ORDINALITY u (id, o) JOIN community.cap r ON r.program_id = e.program_id AND r.cap_id = u.id) AS cut_by,
 	e.effective_at
 FROM community.entry e JOIN community.program p USING (program_id) JOIN community.event v USING (program_id, event_id)
-JOIN community.currency c ON c.program_id = e.program_id AND c.currency_id = e.currency_id WHERE p.name LIKE 'random%';
+JOIN community.currency c ON c.program_id = e.program_id AND c.currency_id = e.currency_id WHERE p.name LIKE 'random rules%';
 CREATE VIEW count_by_name AS SELECT p.name, c.name AS cap, u.member_id, u.used_at, u.points, CASE WHEN u.used_at > '-infinity' OR c.period::text = 'lifetime' THEN u.events END AS events
-FROM community.cap_usage u JOIN community.cap c USING (program_id, cap_id) JOIN community.program p USING (program_id) WHERE p.name LIKE 'random%';
-SELECT count(*) > 500 AS entries, sum(cut) > 1000 AS cut, count(*) FILTER (WHERE cardinality(cut_by) > 1) > 10 AS by_several, count(*) FILTER (WHERE line >= 1000) > 100 AS of_targets FROM book WHERE name = 'random record';
-SELECT count(*) AS differ FROM (SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random record'
-	EXCEPT SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random inbox') d;
-SELECT (SELECT count(*) FROM book WHERE name = 'random record') - (SELECT count(*) FROM book WHERE name = 'random inbox') AS more;
-SELECT count(*) AS differ FROM (SELECT cap, member_id, used_at, points, events FROM count_by_name WHERE name = 'random record'
-	EXCEPT SELECT cap, member_id, used_at, points, events FROM count_by_name WHERE name = 'random inbox') d;
+FROM community.cap_usage u JOIN community.cap c USING (program_id, cap_id) JOIN community.program p USING (program_id) WHERE p.name LIKE 'random rules%';
+SELECT count(*) > 500 AS entries, sum(cut) > 1000 AS cut, count(*) FILTER (WHERE cardinality(cut_by) > 1) > 10 AS by_several, count(*) FILTER (WHERE line >= 1000) > 100 AS of_targets FROM book WHERE name = 'random rules record';
+SELECT count(*) AS differ FROM (SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random rules record'
+	EXCEPT SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random rules inbox') d;
+SELECT (SELECT count(*) FROM book WHERE name = 'random rules record') - (SELECT count(*) FROM book WHERE name = 'random rules inbox') AS more;
+SELECT count(*) AS differ FROM (SELECT cap, member_id, used_at, points, events FROM count_by_name WHERE name = 'random rules record'
+	EXCEPT SELECT cap, member_id, used_at, points, events FROM count_by_name WHERE name = 'random rules inbox') d;
 -- the attached table against the same rows by record()
-SELECT community.create_program('random again', time_zone => 'America/New_York') > 0 AS created;
-SET community.program = 'random again';
+SELECT community.create_program('random rules again', time_zone => 'America/New_York') > 0 AS created;
+SET community.program = 'random rules again';
 SELECT count(community.enroll(member_id, joined_at => joined_at, attributes => attributes)) FROM community.member WHERE program_id = program_of('record');
 INSERT INTO community.currency (program_id, code, rounding) VALUES (program_of('again'), 'down', 'nearest'), (program_of('again'), 'up', 'up');
 INSERT INTO community.accrual_rule (program_id, name, type, currency_id, stage, position, effect, points, per, factor, recipient, minimum_amount, payload_filter, member_filter, valid)
@@ -97,17 +97,17 @@ INSERT INTO community.cap (program_id, name, currency_id, rules, counts, maximum
 SELECT program_of('again'), l.name, n.currency_id, rules, counts, maximum, period, valid, l.created_at
 FROM community.cap l JOIN community.currency c USING (program_id, currency_id) JOIN community.currency n ON n.program_id = program_of('again') AND n.code = c.code WHERE l.program_id = program_of('record') ORDER BY cap_id;
 SELECT count(community.record(who, 'buy', 'h' || n, amount, at, target)) FROM (SELECT * FROM happening ORDER BY n) h;
-SELECT count(*) AS differ FROM (SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random again'
-	EXCEPT SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random attached') d;
-SELECT (SELECT count(*) FROM book WHERE name = 'random again') - (SELECT count(*) FROM book WHERE name = 'random attached') AS more;
-SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random%' AND name <> 'random test' GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS differ FROM (SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random rules again'
+	EXCEPT SELECT key, member, code, line, points, cut, delta, rules, rule_points, cut_by, effective_at FROM book WHERE name = 'random rules attached') d;
+SELECT (SELECT count(*) FROM book WHERE name = 'random rules again') - (SELECT count(*) FROM book WHERE name = 'random rules attached') AS more;
+SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random rules%' GROUP BY 1 ORDER BY 1;
 -- and the amounts change
-SET community.program = 'random attached';
+SET community.program = 'random rules attached';
 UPDATE bought SET amount = amount + 37;
-SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random%' AND name <> 'random test' GROUP BY 1 ORDER BY 1;
+SELECT name, count(f.*) AS faults FROM community.program p LEFT JOIN LATERAL community.cap_faults(p.program_id) f ON true WHERE name LIKE 'random rules%' GROUP BY 1 ORDER BY 1;
 UPDATE bought SET amount = 0;
 DELETE FROM bought;
-SELECT count(*) AS left_behind FROM (SELECT member, code FROM book WHERE name = 'random attached' GROUP BY 1, 2 HAVING sum(points) <> 0) x;
+SELECT count(*) AS left_behind FROM (SELECT member, code FROM book WHERE name = 'random rules attached' GROUP BY 1, 2 HAVING sum(points) <> 0) x;
 
 -- the oracle: rules in numeric arithmetic, caps by counting again from the start for every event, in plain sums
 CREATE FUNCTION rounded(v numeric, how text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
@@ -166,9 +166,9 @@ BEGIN
 END $$;
 SELECT oracle() > 1000 AS rows;
 SELECT count(*) AS wrong FROM (SELECT n, member::bigint AS member, code, side = 'target' AS to_target, array_agg(rule ORDER BY place) AS rules, array_agg(points ORDER BY place) AS points FROM given GROUP BY 1, 2, 3, 4) g
-FULL JOIN (SELECT substr(key, 2)::int AS n, member, code, line >= 1000 AS to_target, rules, rule_points FROM book WHERE name = 'random record') b USING (n, member, code, to_target)
+FULL JOIN (SELECT substr(key, 2)::int AS n, member, code, line >= 1000 AS to_target, rules, rule_points FROM book WHERE name = 'random rules record') b USING (n, member, code, to_target)
 WHERE (g.rules, g.points) IS DISTINCT FROM (b.rules, b.rule_points);
-SELECT set_config('community.program', 'random attached', false);
+SELECT set_config('community.program', 'random rules attached', false);
 SELECT community.detach('bought', 'buy');
 DROP VIEW book, count_by_name;
 DROP TABLE happening, draft, limits, bought, given;
