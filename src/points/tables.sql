@@ -310,10 +310,10 @@
 				AND (per IS NOT NULL) = (effect = 'per_unit')
 				AND (factor IS NOT NULL) = (effect = 'multiply')),
 			CONSTRAINT accrual_rule_points_check
-				CHECK (points BETWEEN 0 AND 1000000000000 AND points = round(points, 6)),
+				CHECK (points >= 0 AND points <= 1000000000000 AND points = round(points, 6)),
 			CONSTRAINT accrual_rule_per_check CHECK (per BETWEEN 1 AND 1000000000000),
 			CONSTRAINT accrual_rule_factor_check
-				CHECK (factor BETWEEN 0 AND 1000000 AND factor = round(factor, 6)),
+				CHECK (factor >= 0 AND factor <= 1000000 AND factor = round(factor, 6)),
 			CONSTRAINT accrual_rule_recipient_check CHECK (recipient IN ('member', 'target')),
 			CONSTRAINT accrual_rule_payload_filter_check
 				CHECK (jsonb_typeof(payload_filter) = 'object'),
