@@ -31,7 +31,7 @@ FROM community.super_users('2024-01-10 00:00+00') WHERE member IN (8, 9, 10) ORD
 SELECT round(sum(revenue_share), 10) AS whole FROM community.super_user WHERE program_id = community.current_program();
 -- an oracle for rank and engagement
 SELECT count(*) AS wrong FROM (
-	SELECT s.member, s.rank, rank() OVER (ORDER BY coalesce(sum(power(2, -extract(epoch FROM '2024-02-01 00:00+00'::timestamptz - coalesce(o.occurred_at, e.occurred_at))::float8 / 864000) * e.engagement), 0) DESC) AS oracle,
+	SELECT s.member, s.rank, rank() OVER (ORDER BY round(coalesce(sum(power(2, -extract(epoch FROM '2024-02-01 00:00+00'::timestamptz - coalesce(o.occurred_at, e.occurred_at))::float8 / 864000) * e.engagement), 0)::numeric, 12) DESC) AS oracle,
 		s.engagement - coalesce(sum(power(2, -extract(epoch FROM '2024-02-01 00:00+00'::timestamptz - coalesce(o.occurred_at, e.occurred_at))::float8 / 864000) * e.engagement), 0) AS difference
 	FROM community.super_users('2024-02-01 00:00+00') s
 	LEFT JOIN community.event e ON e.member_id = s.member AND e.program_id = community.current_program()
