@@ -215,6 +215,19 @@ SELECT pg_temp.plant($$SELECT community.accrue(1, 1, 'tail ' || i) FROM generate
 SELECT pg_temp.plant($$SELECT community.accrue(1, 1, 'tail ' || i) FROM generate_series(1, 1000) AS i$$, 'full');
 SELECT pg_temp.plant($$SELECT community.accrue(1, 1, 'tail ' || i) FROM generate_series(1, 1000) AS i$$);
 
+-- 12. caps and what they have counted
+INSERT INTO community.accrual_rule (program_id, name, type, currency_id, position, effect, points)
+SELECT program_id, 'visit', 'visit', currency_id, 1, 'fixed', 5 FROM community.currency
+WHERE program_id = community.current_program() AND code = 'points';
+INSERT INTO community.cap (program_id, name, currency_id, maximum, period, created_at)
+SELECT program_id, 'visits', currency_id, 12, 'lifetime', '2000-01-01' FROM community.currency
+WHERE program_id = community.current_program() AND code = 'points';
+SELECT (community.record(7, 'visit', 'v' || i)).points FROM generate_series(1, 3) AS i;
+SELECT pg_temp.plant($$UPDATE community.cap_usage SET points = points - 1
+	WHERE program_id = community.current_program() AND member_id = 7$$);
+SELECT pg_temp.plant($$DELETE FROM community.cap_usage
+	WHERE program_id = community.current_program() AND member_id = 7$$);
+
 -- another program's fault is not this one's
 SELECT community.create_program('check test 2') > 0 AS created;
 BEGIN;

@@ -21,6 +21,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "points/budget.h"
 #include "points/rules.h"
 
 PG_FUNCTION_INFO_V1(community_simulate);
@@ -100,7 +101,7 @@ check_members(const PointsEvent *event)
 		core_refuse_member(event->program, event->target, false);
 }
 
-/* Names of the caps that have cut the points of one rule; NULL for none. */
+/* Names of what has cut the points of one rule; NULL for none. */
 static char *
 cut_by(const PointsRules *rules, const PointsGrant *grant, int rule)
 {
@@ -115,6 +116,16 @@ cut_by(const PointsRules *rules, const PointsGrant *grant, int rule)
 				rules->caps[j].id == DatumGetInt64(grant->cut_by[i]))
 				appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 								 rules->caps[j].name);
+	for (i = 0; i < grant->ncut_by; i++)
+		if (grant->cuts[i * grant->count + rule] > 0 &&
+			grant->rules[rule]->budget_id ==
+			DatumGetInt64(grant->cut_by[i]))
+		{
+			int64		budget = grant->rules[rule]->budget_id;
+
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 points_budget_name(rules->program, budget));
+		}
 	return names.len > 0 ? names.data : NULL;
 }
 
@@ -177,7 +188,8 @@ community_simulate(PG_FUNCTION_ARGS)
 	caps = points_look_at_caps(rules);
 	for (i = 0; i < count; i++)
 	{
-		grants[i].cuts = palloc0_array(int64, (rules->ncaps + 1) *
+		grants[i].cuts = palloc0_array(int64,
+									   (rules->ncaps + grants[i].count + 1) *
 									   grants[i].count);
 		points_apply_caps(caps, &event, &grants[i]);
 		put_grant(store, desc, rules, &grants[i], event.occurred_at);

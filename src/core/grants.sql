@@ -70,7 +70,8 @@ DECLARE
 	thing regclass;
 BEGIN
 	PERFORM community.grant_analyst(role);
-	EXECUTE format('GRANT EXECUTE ON FUNCTION community.check_installation TO %s', role);
+	EXECUTE format('GRANT EXECUTE ON FUNCTION community.check_installation,'
+		' community.cap_faults TO %s', role);
 	EXECUTE format('GRANT SELECT ON SEQUENCE community.id_sequence TO %s', role);
 	FOR thing IN
 		SELECT c.oid::regclass FROM pg_class AS c

@@ -403,6 +403,39 @@ points_claim_budget(int64 program, int64 budget_id, TimestampTz at,
 	return move_points(&move);
 }
 
+/* See budget.h. */
+int64
+points_look_at_budget(int64 program, int64 budget_id, TimestampTz at,
+					  int64 wanted)
+{
+	static CorePlan plan = {
+		.sql = "SELECT least($4, greatest(coalesce((SELECT sum(s.available)"
+		"  FROM community.budget_shard AS s WHERE s.program_id = $1"
+		"  AND s.budget_id = $2 AND s.period_start = $3), b.points), 0))::bigint"
+		" FROM community.budget AS b WHERE b.program_id = $1"
+		" AND b.budget_id = $2",
+		.nargs = 4,
+		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID}
+	};
+	Budget	   *budget = find_budget(program, budget_id);
+	Move		move = {.budget = budget,.points = wanted};
+	Datum		values[4];
+
+	if (!is_valid(budget, at))
+		return 0;
+	move.period_start = period_start_of(budget, at);
+	set_keys(values, &move);
+	values[3] = Int64GetDatum(wanted);
+	core_run(&plan, values, NULL, true);
+	return core_int64(0, 1);
+}
+
+char *
+points_budget_name(int64 program, int64 budget_id)
+{
+	return find_budget(program, budget_id)->name;
+}
+
 void
 points_return_budget(int64 program, int64 budget_id, TimestampTz at,
 					 int64 points)

@@ -21,6 +21,13 @@
 extern int64 points_claim_budget(int64 program, int64 budget_id,
 								 TimestampTz at, int64 wanted);
 
+/* How many it would grant, without taking any and without a lock. */
+extern int64 points_look_at_budget(int64 program, int64 budget_id,
+								   TimestampTz at, int64 wanted);
+
+/* Its name, for messages; the caller has a snapshot. */
+extern char *points_budget_name(int64 program, int64 budget_id);
+
 /* Put back points, more than 0, that were granted. */
 extern void points_return_budget(int64 program, int64 budget_id,
 								 TimestampTz at, int64 points);

@@ -329,7 +329,8 @@ count_grant(PointsCapBook *book, const PointsCap *cap,
 }
 
 /*
- * Count the grant under all caps that are about it, and cut it down.  Grants
+ * Count the grant under all caps that are about it, and cut it down; then take
+ * what is left of it from the budgets of its rules.  Grants
  * for one member come together; what is counted is written when another's
  * comes, or when the book is closed.
  */
@@ -338,12 +339,13 @@ points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 				  PointsGrant *grant)
 {
 	const PointsRules *rules = points_book_rules(book);
+	int			room = rules->ncaps + grant->count;
 	bool	   *among;
 	Counted    *counted;
 	int			ncounted = 0;
 	int			i;
 
-	if (rules->ncaps == 0)
+	if (rules->ncaps == 0 && !rules->has_budgets)
 		return;
 	points_turn_to_member(book, grant->member);
 	among = palloc_array(bool, grant->count);
@@ -365,9 +367,10 @@ points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 			continue;
 		if (cap->refuses)
 			refuse_cap(cap, grant, wanted);
-		points_note_cut(grant, cap->id, among, wanted - granted,
-						rules->ncaps);
+		points_note_cut(grant, cap->id, among, wanted - granted, room);
 	}
+	if (rules->has_budgets)
+		points_apply_budgets(event, grant, points_book_looks(book), room);
 	if (grant->cut > 0)
 		for (i = 0; i < ncounted; i++)
 			give_back(book, &counted[i], grant);

@@ -310,6 +310,13 @@
 		AND c.currency_id = b.currency_id
 	WHERE b.fault IS NOT NULL;
 
+	-- caps have counted what the entries say, and no more than their maximum
+	RETURN QUERY
+	SELECT 'cap', p.program_id, f.member_id, NULL::text, format('cap %L', f.cap), f.fault
+	FROM community.program AS p,
+		LATERAL community.cap_faults(p.program_id, only_member) AS f
+	WHERE only_program IS NULL OR p.program_id = only_program;
+
 	-- what an event earned has its event
 	IF thorough THEN
 		RETURN QUERY

@@ -183,12 +183,31 @@ check_order(int64 program, int64 rule)
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
+	static CorePlan budget = {
+		.sql = "SELECT r.name, r.budget_id, b.budget_id IS NULL"
+		" FROM community.accrual_rule AS r LEFT JOIN community.budget AS b"
+		" ON b.program_id = r.program_id AND b.budget_id = r.budget_id"
+		" WHERE r.program_id = $1 AND r.rule_id = $2"
+		" AND r.budget_id IS NOT NULL AND (b.budget_id IS NULL"
+		"  OR b.currency_id <> r.currency_id)",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
 	Datum		values[2];
 
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(rule);
 	core_run(&lock, values, NULL, false);
 	CommandCounterIncrement();
+	core_run_latest(&budget, values);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 core_bool(0, 3) ?
+				 errmsg("budget %lld of rule \"%s\" does not exist",
+						(long long) core_int64(0, 2), core_text(0, 1)) :
+				 errmsg("budget %lld of rule \"%s\" is for another currency",
+						(long long) core_int64(0, 2), core_text(0, 1))));
 	core_run_latest(&find, values);
 	if (SPI_processed == 0)
 		return;

@@ -100,6 +100,7 @@ read_rule(int row, PointsRule *rule)
 	rule->valid_from = time_field(row, 17, DT_NOBEGIN);
 	rule->valid_until = time_field(row, 18, DT_NOEND);
 	rule->month = copy_field(row, 19);
+	rule->budget_id = core_int64(row, 20);
 }
 
 static void
@@ -111,7 +112,7 @@ read_rules(int64 program, PointsRules *rules)
 		" recipient = 'target', minimum_amount, payload_filter,"
 		" member_filter, pending_for, until_released, expires_after,"
 		" expiry_rounding, priority, lower(valid), upper(valid),"
-		" community.period 'calendar month'"
+		" community.period 'calendar month', coalesce(budget_id, 0)"
 		" FROM community.accrual_rule WHERE program_id = $1"
 		" ORDER BY currency_id, stage, position, rule_id",
 		.nargs = 1,
@@ -127,7 +128,10 @@ read_rules(int64 program, PointsRules *rules)
 		MemoryContextAllocZero(kept_context,
 							   (rules->nrules + 1) * sizeof(PointsRule));
 	for (i = 0; i < rules->nrules; i++)
+	{
 		read_rule(i, &rules->rules[i]);
+		rules->has_budgets |= rules->rules[i].budget_id != 0;
+	}
 }
 
 static void

@@ -34,6 +34,7 @@ typedef struct PointsRule
 	Period	   *month;			/* rounding where nothing else is said */
 	bool		has_priority;
 	int32		priority;
+	int64		budget_id;		/* 0 for none */
 	TimestampTz valid_from;		/* inclusive */
 	TimestampTz valid_until;	/* exclusive */
 } PointsRule;
@@ -60,6 +61,7 @@ typedef struct PointsRules
 	int64		program;
 	int			nrules;
 	PointsRule *rules;
+	bool		has_budgets;
 	int			ncaps;
 	PointsCap  *caps;
 } PointsRules;
@@ -151,6 +153,10 @@ extern bool points_cap_covers(const PointsCap *cap, const PointsGrant *grant,
 							  TimestampTz at, bool *among, int64 *wanted);
 extern void points_apply_caps(PointsCapBook *book, const PointsEvent *event,
 							  PointsGrant *grant);
+
+/* rule_budget.c */
+extern void points_apply_budgets(const PointsEvent *event, PointsGrant *grant,
+								 bool only_looks, int room);
 
 /* cap_book.c */
 #define POINTS_USAGE_KEYS	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID

@@ -297,6 +297,7 @@
 			expires_after interval,
 			expiry_rounding community.period,
 			priority integer,
+			budget_id bigint,
 			valid tstzrange NOT NULL DEFAULT '(,)',
 			created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 			CONSTRAINT accrual_rule_pkey PRIMARY KEY (program_id, rule_id),
@@ -349,6 +350,7 @@
 		COMMENT ON COLUMN community.accrual_rule.expires_after IS 'in place of the currency''s';
 		COMMENT ON COLUMN community.accrual_rule.expiry_rounding IS 'in place of the currency''s';
 		COMMENT ON COLUMN community.accrual_rule.priority IS 'burn priority of the points, lower is spent first; null for the currency''s';
+		COMMENT ON COLUMN community.accrual_rule.budget_id IS 'budget of the program that its points come out of, null for none; refunds do not refill it';
 		COMMENT ON COLUMN community.accrual_rule.valid IS 'when events must have occurred for it to apply, [from, until)';
 		COMMENT ON COLUMN community.accrual_rule.created_at IS 'when it was made';
 	END IF;
