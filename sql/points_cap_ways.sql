@@ -24,7 +24,7 @@ BEGIN
 	INSERT INTO community.cap (program_id, name, currency_id, rules, counts, maximum, period)
 	SELECT c.program_id, k.name, c.currency_id, k.rules, k.counts, k.maximum, k.period::community.period
 	FROM community.currency AS c, (VALUES ('week', NULL, 'points', 160, 'rolling 7 days'), ('day', '{spend,each}'::text[], 'points', 60, 'calendar day'),
-		('few', '{each}', 'events', 3, 'calendar week'), ('ever', '{thanks}', 'points', 150, 'lifetime'),
+		('few', '{each}', 'events', 3, 'calendar week'), ('ever', '{thanks}', 'points', 60, 'lifetime'),
 		('none', '{thanks}', 'points', 1000, 'anniversary year')) AS k (name, rules, counts, maximum, period)
 	WHERE c.program_id = community.current_program() ORDER BY k.name;
 	IF $1.by_sql THEN
