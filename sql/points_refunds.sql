@@ -50,9 +50,12 @@ SELECT count(refund(n)) FROM generate_series(101, 200) n;
 SELECT count(*) AS entries, sum(points) AS left, count(*) FILTER (WHERE points > 0) AS credits FROM book WHERE key LIKE 'r%';
 SELECT count(*) AS wrong FROM (SELECT key, member, code, sum(points) FROM book WHERE key LIKE 'r%' GROUP BY 1, 2, 3 HAVING sum(points) <> 0) w;
 -- each part is what is left, times the part of the amount, rounded down
-SELECT count(*) AS wrong FROM book b JOIN community.event v ON v.program_id = community.current_program() AND v.key = b.key AND v.revision = b.revision
+CREATE TEMP TABLE written AS SELECT * FROM book;
+CREATE INDEX ON written (key, member, code);
+ANALYZE written;
+SELECT count(*) AS wrong FROM written b JOIN community.event v ON v.program_id = community.current_program() AND v.key = b.key AND v.revision = b.revision
 WHERE b.key LIKE 'r%' AND b.kind = 'reverse' AND -b.points <> floor(
-	(SELECT sum(o.points) FROM book o WHERE (o.key, o.member, o.code) = (b.key, b.member, b.code) AND o.revision < b.revision)
+	(SELECT sum(o.points) FROM written o WHERE (o.key, o.member, o.code) = (b.key, b.member, b.code) AND o.revision < b.revision)
 	* -v.amount / (SELECT sum(o.amount) FROM community.event o WHERE o.program_id = v.program_id AND o.key = v.key AND o.revision < v.revision));
 SELECT * FROM has WHERE available <> 0 OR pending <> 0 OR deficit <> 0;
 

@@ -15,6 +15,7 @@ DECLARE
 	needed CONSTANT integer := 1;
 	keeper regrole;
 	thing record;
+	filled boolean;
 BEGIN
 	PERFORM pg_advisory_xact_lock(hashtextextended('community.install_tables', 0));
 

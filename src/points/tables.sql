@@ -176,6 +176,44 @@
 		COMMENT ON COLUMN community.maintenance.done_at IS 'when the mark moved last';
 	END IF;
 
+	-- columns that go when the extension is dropped with CASCADE
+	FOR thing IN
+		SELECT c.oid::regclass AS relation, w."column", w.definition, w.comment, w.essential
+		FROM (VALUES
+			('entry', 'delta', 'community.purse NOT NULL', 'the change, lot by lot', true),
+			('account_fold', 'purse', $$community.purse NOT NULL DEFAULT '{}'$$,
+				'sum of all posted entries, and of the others up to the mark', false),
+			('hold', 'taken', 'community.purse NOT NULL',
+				'the lots that it holds, positive amounts', true),
+			('envelope', 'taken', 'community.purse', 'what the payer gave, lot by lot', true),
+			('currency', 'expiry_rounding', 'community.period', 'expiry moves to the end of this period; null is calendar month where expires_after or inactive_after is given', false),
+			('accrual_rule', 'expiry_rounding', 'community.period',
+				'in place of the currency''s', false),
+			('cap', 'period', 'community.period NOT NULL', 'period by the time of the event, in the program''s time zone; anniversaries are of joined_at', true),
+			('budget', 'period', $$community.period NOT NULL DEFAULT 'lifetime'
+				CONSTRAINT budget_period_check CHECK (period::text !~ '^(rolling|anniversary)')$$, 'period that has the limit: lifetime or a calendar period, cut in the program''s time zone', true)
+		) AS w (relation, "column", definition, comment, essential)
+		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
+		WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid
+			AND a.attname = w."column" AND NOT a.attisdropped)
+	LOOP
+		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', thing.relation) INTO filled;
+		IF filled AND thing.essential THEN
+			RAISE EXCEPTION 'column "%" of table % was dropped with the extension, and its rows need it',
+					thing."column", thing.relation
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					HINT = 'Restore the table from a backup.';
+		END IF;
+		EXECUTE format('ALTER TABLE %s ADD COLUMN %I %s', thing.relation, thing."column",
+			thing.definition);
+		EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', thing.relation, thing."column",
+			thing.comment);
+		IF filled AND thing."column" = 'expiry_rounding' THEN
+			RAISE WARNING 'column "%" of table % was dropped with the extension and is empty now',
+				thing."column", thing.relation;
+		END IF;
+	END LOOP;
+
 	IF to_regclass('community.account') IS NULL THEN
 		CREATE VIEW community.account_purse WITH (security_invoker = true) AS
 		SELECT p.program_id, p.member_id, p.currency_id,
