@@ -39,7 +39,9 @@
 		GROUP BY 1, 2, 3
 	), account AS MATERIALIZED (
 		-- both sides as of a time when the row may have been settled last
-		SELECT x.*, c.code, m.status, f.purse AS stored, f.deficit, f.open_holds, f.closed,
+		SELECT x.*, c.code, m.status, f.deficit,
+			-- as its deficit was written
+			community.settle(f.purse, f.changed_at) AS stored, f.open_holds, f.closed,
 			f.folded_to, f.member_id IS NULL AS unknown, m.member_id IS NULL AS no_member,
 			EXISTS (SELECT FROM community.program AS p
 				WHERE p.program_id = x.program_id) AS has_program,
