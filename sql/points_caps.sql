@@ -136,10 +136,12 @@ SELECT * FROM community.cap_faults();
 CREATE FUNCTION spoil(who bigint, what text, how text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
 	EXECUTE format('UPDATE community.cap_usage u SET %s FROM community.cap c WHERE c.cap_id = u.cap_id AND u.program_id = community.current_program()
 		AND u.member_id = %s AND c.name = %L AND used_at > ''-infinity''', $3, $1, $2); END $$;
+BEGIN;
 SELECT spoil(51, 'watch month', 'points = points + 1'), spoil(52, 'watch month', 'points = points - 1'), spoil(53, 'watch week', 'points = 51'),
 	spoil(54, 'watch month', 'events = 2'), spoil(55, 'watch week', 'used_at = used_at + interval ''1 day''');
 SELECT member_id, cap, used_at AT TIME ZONE 'Europe/Berlin' AS used_at, fault FROM community.cap_faults();
 SELECT count(*) FROM community.cap_faults(member => 53);
+ROLLBACK;
 -- caps are ended, not edited
 UPDATE community.cap SET maximum = 1000 WHERE program_id = community.current_program() AND name = 'monthly';
 DELETE FROM community.cap WHERE program_id = community.current_program() AND name = 'monthly';
