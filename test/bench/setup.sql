@@ -73,16 +73,19 @@ CREATE FUNCTION attach_orders() RETURNS bigint LANGUAGE sql AS $$
 		occurred_at => 'created_at', condition => $c$ status = 'paid' $c$)
 $$;
 
--- orders of the last year: "member" is uniform, "member_of_one" is each once
+-- Orders of the last year: "member" is uniform, "member_of_one" is each once.
+-- Each random() is drawn in a query of its own: next to a window ordered by
+-- random(), all would be the number by which that sorts.
 CREATE FUNCTION make_source(size bigint, members bigint) RETURNS void LANGUAGE sql AS $$
 	DROP TABLE IF EXISTS source;
 	SELECT setseed(0.5);
 	CREATE TABLE source AS
-	SELECT md5(g::text)::uuid AS id, 1 + floor(random() * members)::bigint AS member,
-		row_number() OVER (ORDER BY random()) AS member_of_one,
-		(1 + 200 * random())::numeric(12,2) AS total,
-		now() - random() * interval '365 days' AS created_at, 'paid'::text AS status
-	FROM generate_series(1, size) AS g
+	SELECT md5(g::text)::uuid AS id, 1 + floor(r.member * members)::bigint AS member,
+		row_number() OVER (ORDER BY r.place) AS member_of_one,
+		(1 + 200 * r.total)::numeric(12,2) AS total,
+		now() - r.age * interval '365 days' AS created_at, 'paid'::text AS status
+	FROM (SELECT g, random() AS member, random() AS place, random() AS total, random() AS age
+		FROM generate_series(1, size) AS g OFFSET 0) AS r
 $$;
 
 -- rows for sums, some five years of them
