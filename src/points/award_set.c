@@ -113,7 +113,8 @@ append(AwardWork *work, const PointsEvent *event,
 	if (must_lock(work, grant))
 	{
 		/* which reads what there is, so all must be there */
-		points_end_append(work->appender);
+		if (work->appender != NULL)
+			points_end_append(work->appender);
 		work->appender = NULL;
 		points_append_grant(&entry);
 		return;
