@@ -165,3 +165,7 @@ SELECT tail FROM community.account_purse WHERE member_id = 55 AND program_id = c
 SHOW transaction_isolation;
 DROP TABLE told_before;
 DROP VIEW told, fault, tails;
+-- holds noted as timed out are no fault
+SELECT count(*) > 0 AS noted FROM community.hold
+WHERE program_id = community.current_program() AND resolved_at = expires_at AND captured IS NULL;
+SELECT * FROM community.check_installation('full', community.current_program());

@@ -204,8 +204,9 @@
 				WHEN community.total(h.taken) <> h.points OR h.points <= 0
 					OR EXISTS (SELECT FROM community.lots(h.taken) AS l WHERE l.points < 0)
 					THEN format('holds %s points, its lots are %s', h.points, h.taken)
-				WHEN (h.resolved_at IS NULL) <> (h.captured IS NULL)
-					OR h.captured NOT BETWEEN 0 AND h.points
+				-- one that timed out ended by its time, with nothing captured
+				WHEN CASE WHEN h.captured IS NULL THEN h.resolved_at <> h.expires_at
+						ELSE h.resolved_at IS NULL OR h.captured NOT BETWEEN 0 AND h.points END
 					THEN format('%s of %s points captured, ended at %s',
 						coalesce(h.captured::text, 'none'), h.points,
 						coalesce(h.resolved_at::text, 'no time'))

@@ -68,9 +68,17 @@ RETURNS TABLE (
 	fault pg_catalog.text)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = on
+SET plan_cache_mode = force_custom_plan
+SET jit = off
 AS $cap_faults$
 #variable_conflict use_column
 BEGIN
+	-- a program that statistics do not know yet looks like one row; what is a
+	-- join of two rows then would be quadratic
+	IF cap_faults.member IS NULL THEN
+		PERFORM set_config('enable_nestloop', 'off', true);
+	END IF;
 	RETURN QUERY
 	WITH ruling AS (
 		SELECT c.*, p.time_zone, c.period::text LIKE 'rolling%' AS rolling
