@@ -121,6 +121,34 @@
 		COMMENT ON COLUMN community.event.payload IS 'whatever else the application wants to keep with it';
 	END IF;
 
+	IF to_regclass('community.counted_event') IS NULL THEN
+		CREATE VIEW community.counted_event WITH (security_invoker = true) AS
+		SELECT e.program_id, e.event_id, e.member_id, e.type, e.occurred_at, e.recorded_at,
+			e.amount + coalesce(c.amount, 0) AS amount,
+			e.engagement + coalesce(c.engagement, 0) AS engagement,
+			e.target_id, e.source, e.key, e.payload
+		FROM community.event AS e
+		CROSS JOIN LATERAL (SELECT sum(x.amount)::bigint AS amount, sum(x.engagement) AS engagement,
+				(array_agg(x.kind ORDER BY x.revision DESC))[1] IN ('reverse', 'retract') AS taken
+			FROM community.event AS x
+			WHERE x.program_id = e.program_id AND x.key = e.key AND x.source = e.source
+				AND x.corrects = e.event_id) AS c
+		WHERE e.corrects IS NULL AND (c.taken AND e.amount + c.amount = 0) IS NOT TRUE;
+		COMMENT ON VIEW community.counted_event IS 'events as they count now: net of corrections, at the time when they occurred, without those that were taken back';
+		COMMENT ON COLUMN community.counted_event.program_id IS 'the program';
+		COMMENT ON COLUMN community.counted_event.event_id IS 'the event';
+		COMMENT ON COLUMN community.counted_event.member_id IS 'who did it';
+		COMMENT ON COLUMN community.counted_event.type IS 'type of event';
+		COMMENT ON COLUMN community.counted_event.occurred_at IS 'when it happened';
+		COMMENT ON COLUMN community.counted_event.recorded_at IS 'when it was recorded first';
+		COMMENT ON COLUMN community.counted_event.amount IS 'in minor units, what is left of it';
+		COMMENT ON COLUMN community.counted_event.engagement IS 'engagement left of it, as at occurred_at';
+		COMMENT ON COLUMN community.counted_event.target_id IS 'the other member of an interaction';
+		COMMENT ON COLUMN community.counted_event.source IS 'where it came from';
+		COMMENT ON COLUMN community.counted_event.key IS 'idempotency key';
+		COMMENT ON COLUMN community.counted_event.payload IS 'whatever else the application keeps with it';
+	END IF;
+
 	IF to_regclass('community.reversal_key') IS NULL THEN
 		CREATE TABLE community.reversal_key (
 			program_id bigint NOT NULL,
