@@ -200,9 +200,10 @@
 			CONSTRAINT tenure_excl EXCLUDE USING gist (int8range(program_id, program_id, '[]') WITH &&,
 				int8range(member_id, member_id, '[]') WITH &&,
 				int8range(ladder_id, ladder_id, '[]') WITH &&,
-				(CASE source WHEN 'qualified' THEN '[1,1]' WHEN 'grace' THEN '[1,1]'
-					WHEN 'purchased' THEN '[3,3]' WHEN 'granted' THEN '[4,4]'
-					WHEN 'matched' THEN '[5,5]' ELSE '[6,6]' END::int4range) WITH &&,
+				int4range(CASE source WHEN 'purchased' THEN 1000 + rank WHEN 'granted' THEN 2000 + rank
+						WHEN 'matched' THEN 3000 + rank WHEN 'seat' THEN 4000 + rank ELSE 0 END,
+					CASE source WHEN 'purchased' THEN 1000 + rank WHEN 'granted' THEN 2000 + rank
+						WHEN 'matched' THEN 3000 + rank WHEN 'seat' THEN 4000 + rank ELSE 0 END, '[]') WITH &&,
 				during WITH &&) WHERE (superseded_at IS NULL)
 		);
 		CREATE INDEX tenure_member_idx ON community.tenure (program_id, member_id, ladder_id);
