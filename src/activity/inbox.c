@@ -35,6 +35,7 @@
 #include "core/errors.h"
 #include "points/rules.h"
 #include "score/engagement.h"
+#include "tier/tier.h"
 
 #define MAX_BATCH	1000000
 
@@ -511,6 +512,7 @@ attempt_set(void *arg)
 	{
 		score_add_engagements(attempt->program, false);
 		points_award_recorded(attempt->program, false);
+		tier_note_recorded(attempt->program, false);
 	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "could not unregister \"recorded\"");

@@ -8,6 +8,7 @@
 #ifndef COMMUNITY_JOB_H
 #define COMMUNITY_JOB_H
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "utils/palloc.h"
 
@@ -34,6 +35,7 @@ extern void activity_advance_job(ActivityJob *job, int64 rows, Datum position);
 extern void activity_commit_batch(ActivityJob *job);
 extern void activity_finish_job(ActivityJob *job);
 extern void activity_unlock_job(ActivityJob *job);
+extern void activity_review_tiers(ActivityJob *job, TimestampTz as_of);
 extern void activity_tell_progress(const ActivityJob *job, bool last);
 
 #endif							/* COMMUNITY_JOB_H */

@@ -213,6 +213,7 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 		time_out_holds(job, as_of);
 		close_envelopes(job, as_of);
 		bring_home(job);
+		activity_review_tiers(job, as_of);
 		fold_ranges(job, from, to, DEFAULT_MINIMUM, DEFAULT_BATCH);
 		activity_finish_job(job);
 	}

@@ -28,6 +28,7 @@
 #include "core/errors.h"
 #include "points/rules.h"
 #include "score/engagement.h"
+#include "tier/tier.h"
 
 /* Times outside of this are typing errors, not history. */
 #define EARLIEST_YEAR	1900
@@ -216,6 +217,9 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
 	award_points(event, receipt, scope);
+	tier_note_event(event->program, receipt->member, event->type,
+					event->amount, event->payload, event->occurred_at,
+					receipt->points != NULL, scope);
 	return true;
 }
 

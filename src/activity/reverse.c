@@ -24,6 +24,7 @@
 #include "core/errors.h"
 #include "points/rules.h"
 #include "score/engagement.h"
+#include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_reverse);
 
@@ -324,6 +325,7 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 	(void) score_add_engagement(request->program, standing.member,
 								-engagement, standing.occurred_at, true);
 	points_correct(request->program, receipt->event_id);
+	tier_note_correction(request->program, receipt->event_id);
 }
 
 /* A call of the ledger, such as redeem(), in place of an event. */

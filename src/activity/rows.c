@@ -46,6 +46,7 @@
 #include "core/errors.h"
 #include "points/rules.h"
 #include "score/engagement.h"
+#include "tier/tier.h"
 
 /* From this many rows on a statement is planned for its set. */
 #define LARGE_SET		50
@@ -305,6 +306,7 @@ add_recorded(const Work *work, ActivityRows *recorded)
 	{
 		score_add_engagements(work->attachment->program, work->keep);
 		points_award_recorded(work->attachment->program, work->keep);
+		tier_note_recorded(work->attachment->program, work->keep);
 	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "could not unregister \"recorded\"");

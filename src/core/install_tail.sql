@@ -56,7 +56,8 @@
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
-				('accrual_rule'), ('cap'), ('budget')) AS w (relation)
+				('accrual_rule'), ('cap'), ('budget'), ('measure'),
+				('ladder_version')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)

@@ -220,7 +220,7 @@
 		COMMENT ON COLUMN community.tenure.during IS 'when the tier is held; without end while nothing has ended it';
 		COMMENT ON COLUMN community.tenure.ends_at IS 'end of the running term or grace, at which the tier is judged; null where there is none';
 		COMMENT ON COLUMN community.tenure.version_id IS 'version of the ladder under which the tier was reached; null for a grant';
-		COMMENT ON COLUMN community.tenure.reason IS 'promoted, renewed, demoted, grace, recovered or vetoed; of a grant what the caller says';
+		COMMENT ON COLUMN community.tenure.reason IS 'promoted, renewed, demoted, grace, recovered, vetoed or carried (into another version); of a grant what the caller says';
 		COMMENT ON COLUMN community.tenure.key IS 'idempotency key of a grant, key of the payment';
 		COMMENT ON COLUMN community.tenure.actor IS 'database role that recorded it';
 		COMMENT ON COLUMN community.tenure.recorded_at IS 'since when it is believed';
@@ -258,7 +258,7 @@
 		COMMENT ON COLUMN community.standing.falling_at IS 'when a value fell last';
 		COMMENT ON COLUMN community.standing.since IS 'when the tenure began';
 		COMMENT ON COLUMN community.standing.ends_at IS 'end of the term or grace, infinity for none';
-		COMMENT ON COLUMN community.standing.version_id IS 'version of the ladder under which the tier is held, 0 for none';
+		COMMENT ON COLUMN community.standing.version_id IS 'version of the ladder by which the member is judged, 0 for none';
 		COMMENT ON COLUMN community.standing.seen_id IS 'newest version of the ladder when this was worked out, 0 when it must be worked out anew';
 		COMMENT ON COLUMN community.standing.rank IS 'rank of the tier, 0 for none';
 		COMMENT ON COLUMN community.standing.grace IS 'whether the tier is held in grace';

@@ -83,8 +83,9 @@ typedef struct TierVersion TierVersion;
 typedef struct TierCalendar
 {
 	void	   *arg;
-	/* end of a term that is counted from a time */
-	int64		(*term_end) (void *arg, const TierVersion *version, int64 from);
+	/* end of a term that begins at a time; was it the past that was judged? */
+	int64		(*term_end) (void *arg, const TierVersion *version, int64 from,
+							 bool past);
 	/* the next end of a promotion period after a time */
 	int64		(*promotion) (void *arg, const TierVersion *version,
 							  int64 after);
@@ -154,7 +155,8 @@ typedef enum TierReason
 	TIER_DEMOTED,
 	TIER_GRACED,
 	TIER_RECOVERED,
-	TIER_VETOED
+	TIER_VETOED,
+	TIER_CARRIED				/* into another version */
 } TierReason;
 
 /* A tenure by qualification. */
@@ -182,6 +184,7 @@ typedef struct TierRun
 	TierSpan   *spans;
 	/* and when the one that lasted as it began came to its end, or NEVER */
 	int64		first_until;
+	bool		stops;			/* as soon as any tenure begins or ends */
 } TierRun;
 
 extern void tier_start(TierRun *run, const TierLadder *ladder,

@@ -1,0 +1,339 @@
+/*-------------------------------------------------------------------------
+ *
+ * evaluate.c
+ *	  evaluate(), tier() and tenures(): the tiers of a member, worked out.
+ *
+ * evaluate() writes down what it finds.  The others only look, and find the
+ * same, whether it was written down or not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/rangetypes.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "core/errors.h"
+#include "score/engagement.h"
+#include "tier/tier.h"
+
+PG_FUNCTION_INFO_V1(community_evaluate);
+PG_FUNCTION_INFO_V1(community_tier);
+PG_FUNCTION_INFO_V1(community_tenures);
+
+/* The tier that a member holds on a ladder, over all sources. */
+typedef struct Held
+{
+	int64		ladder_id;
+	char	   *ladder;
+	char	   *tier;			/* NULL for none */
+	int			rank;
+} Held;
+
+static void
+refuse_nulls(FunctionCallInfo fcinfo, const char *function,
+			 const char *const *names)
+{
+	int			i;
+
+	for (i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i) && names[i] != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument %s of %s() must not be null", names[i],
+							function)));
+}
+
+static TimestampTz
+check_as_of(TimestampTz as_of, const char *function)
+{
+	if (TIMESTAMP_NOT_FINITE(as_of) || as_of > GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time \"%s\" is out of range",
+						timestamptz_to_str(as_of)),
+				 errdetail("%s() works tiers out until a time that is not in the future.",
+						   function)));
+	return as_of;
+}
+
+/* What is believed to be held at a time, on all ladders. */
+static Held *
+believed(int64 program, int64 member, TimestampTz as_of, int *count)
+{
+	static CorePlan plan = {
+		.sql = "SELECT l.ladder_id, l.name, t.tier, t.rank::bigint"
+		" FROM community.ladder AS l LEFT JOIN LATERAL ("
+		"  SELECT t.tier, t.rank FROM community.tenure AS t"
+		"  WHERE t.program_id = $1 AND t.member_id = $2"
+		"  AND t.ladder_id = l.ladder_id AND t.superseded_at IS NULL"
+		"  AND t.during @> $3 ORDER BY t.rank DESC LIMIT 1) AS t ON true"
+		" WHERE l.program_id = $1 ORDER BY l.ladder_id",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID}
+	};
+	MemoryContext context = CurrentMemoryContext;
+	Datum		values[3];
+	Held	   *held;
+	int			i;
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = TimestampTzGetDatum(as_of);
+	core_run(&plan, values, NULL, false);
+	MemoryContextSwitchTo(context);
+	*count = SPI_processed;
+	held = palloc_array(Held, SPI_processed + 1);
+	for (i = 0; i < *count; i++)
+	{
+		held[i].ladder_id = core_int64(i, 1);
+		held[i].ladder = core_text(i, 2);
+		held[i].tier = core_text(i, 3);
+		held[i].rank = held[i].tier == NULL ? 0 : (int) core_int64(i, 4);
+	}
+	return held;
+}
+
+static Tuplestorestate *
+begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	*desc = result->setDesc;
+	return result->setResult;
+}
+
+/* evaluate(member, as_of, program) -> set of (ladder, from_tier, to_tier) */
+Datum
+community_evaluate(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"member", "as_of", "program"};
+	TupleDesc	desc;
+	Tuplestorestate *store;
+	CoreScope	scope;
+	int64		member;
+	int64		program;
+	TimestampTz as_of;
+	Held	   *before;
+	Held	   *after;
+	int			nbefore;
+	int			nafter;
+	int			i;
+
+	refuse_nulls(fcinfo, "evaluate", names);
+	member = PG_GETARG_INT64(0);
+	as_of = check_as_of(PG_GETARG_TIMESTAMPTZ(1), "evaluate");
+	program = PG_GETARG_INT64(2);
+	store = begin_result(fcinfo, &desc);
+	core_enter(&scope);
+	if (!score_add_engagement(program, member, 0, as_of, false))
+	{
+		bool		closed = false;
+
+		(void) core_member_is_known(program, member, &closed);
+		core_refuse_member(program, member, closed);
+	}
+	before = believed(program, member, as_of, &nbefore);
+	tier_work_out(program, &member, 1, as_of);
+	after = believed(program, member, as_of, &nafter);
+	for (i = 0; i < Min(nbefore, nafter); i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		if (before[i].rank == after[i].rank &&
+			(before[i].tier == NULL ||
+			 strcmp(before[i].tier, after[i].tier) == 0))
+			continue;
+		values[0] = CStringGetTextDatum(after[i].ladder);
+		nulls[1] = before[i].tier == NULL;
+		nulls[2] = after[i].tier == NULL;
+		values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(before[i].tier);
+		values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(after[i].tier);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	core_leave(&scope);
+	return (Datum) 0;
+}
+
+static bool
+is_touched(int64 program, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "SELECT EXISTS (SELECT FROM community.standing_touch"
+		" WHERE program_id = $1 AND member_id = $2)",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, true);
+	return core_bool(0, 1);
+}
+
+/* The ladder of that name, or an error. */
+static const TierProgramLadder *
+ladder_argument(const TierLadders *ladders, Datum name)
+{
+	const TierProgramLadder *ladder = tier_find_ladder(ladders, name);
+
+	if (ladder == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("program \"%s\" has no published ladder \"%s\"",
+						core_program_name(ladders->program),
+						TextDatumGetCString(name)),
+				 errhint("Publish it with publish_ladder().")));
+	return ladder;
+}
+
+/* Look at a member on a ladder until a time, from wherever is cheapest. */
+void
+tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
+		  int64 member, TimestampTz as_of, bool from_scratch, int ahead,
+		  TierWork *work)
+{
+	memset(work, 0, sizeof(TierWork));
+	work->member = member;
+	from_scratch |= is_touched(ladders->program, member);
+	tier_load(ladders, ladder, work, 1, from_scratch);
+	if (work->run.state.as_of > as_of)
+		tier_load(ladders, ladder, work, 1, true);
+	tier_walk(ladders, ladder, work, 1, as_of, ahead);
+}
+
+/* The highest tier of other sources at a time; false for none. */
+static bool
+other_sources(int64 program, int64 ladder, int64 member, TimestampTz as_of,
+			  char **tier, int *rank)
+{
+	static CorePlan plan = {
+		.sql = "SELECT t.tier, t.rank::bigint FROM community.tenure AS t"
+		" WHERE t.program_id = $1 AND t.member_id = $2 AND t.ladder_id = $3"
+		" AND t.superseded_at IS NULL AND t.during @> $4"
+		" AND t.source NOT IN ('qualified', 'grace')"
+		" ORDER BY t.rank DESC LIMIT 1",
+		.nargs = 4,
+		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}
+	};
+	MemoryContext context = CurrentMemoryContext;
+	Datum		values[4];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = Int64GetDatum(ladder);
+	values[3] = TimestampTzGetDatum(as_of);
+	core_run(&plan, values, NULL, true);
+	MemoryContextSwitchTo(context);
+	if (SPI_processed == 0)
+		return false;
+	*tier = core_text(0, 1);
+	*rank = (int) core_int64(0, 2);
+	return true;
+}
+
+/* tier(member, ladder, as_of, program) -> text */
+Datum
+community_tier(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"member", "ladder", "as_of",
+	"program"};
+	MemoryContext caller = CurrentMemoryContext;
+	const TierLadders *ladders;
+	const TierProgramLadder *ladder;
+	CoreScope	scope;
+	TierWork	work;
+	TimestampTz as_of;
+	char	   *tier = NULL;
+	int			rank = 0;
+	int			qualified;
+
+	refuse_nulls(fcinfo, "tier", names);
+	as_of = PG_GETARG_TIMESTAMPTZ(2);
+	core_enter(&scope);
+	ladders = tier_ladders(PG_GETARG_INT64(3));
+	ladder = ladder_argument(ladders, PG_GETARG_DATUM(1));
+	tier_look(ladders, ladder, PG_GETARG_INT64(0), as_of, false, 0, &work);
+	(void) other_sources(ladders->program, ladder->id, PG_GETARG_INT64(0),
+						 as_of, &tier, &rank);
+	qualified = work.run.state.rank;
+	if (qualified > rank)
+		tier = pstrdup(work.algo.versions[work.run.state.version].rungs[qualified - 1].name);
+	if (tier != NULL)
+		tier = MemoryContextStrdup(caller, tier);
+	core_leave(&scope);
+	if (tier == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(tier));
+}
+
+static Datum
+time_range(TimestampTz from, TimestampTz until, TypeCacheEntry *type)
+{
+	RangeBound	lower = {0};
+	RangeBound	upper = {0};
+
+	lower.val = TimestampTzGetDatum(from);
+	lower.inclusive = true;
+	lower.lower = true;
+	upper.val = TimestampTzGetDatum(until);
+	upper.infinite = until == TIER_NEVER;
+	return RangeTypePGetDatum(core_make_range(type, &lower, &upper));
+}
+
+/* tenures(member, ladder, as_of, program) -> set, by qualification alone */
+Datum
+community_tenures(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"member", "ladder", "as_of",
+	"program"};
+	static const char *const reasons[] = {"promoted", "renewed", "demoted",
+	"grace", "recovered", "vetoed", "carried"};
+	TupleDesc	desc;
+	Tuplestorestate *store;
+	TypeCacheEntry *type;
+	const TierLadders *ladders;
+	const TierProgramLadder *ladder;
+	CoreScope	scope;
+	TierWork	work;
+	int			i;
+
+	refuse_nulls(fcinfo, "tenures", names);
+	store = begin_result(fcinfo, &desc);
+	type = lookup_type_cache(TSTZRANGEOID, TYPECACHE_RANGE_INFO);
+	core_enter(&scope);
+	ladders = tier_ladders(PG_GETARG_INT64(3));
+	ladder = ladder_argument(ladders, PG_GETARG_DATUM(1));
+	tier_look(ladders, ladder, PG_GETARG_INT64(0), PG_GETARG_TIMESTAMPTZ(2),
+			  true, 0, &work);
+	for (i = 0; i < work.run.nspans; i++)
+	{
+		const TierSpan *span = &work.run.spans[i];
+		const TierVersion *version = &work.algo.versions[span->version];
+		Datum		values[7];
+		bool		nulls[7] = {false};
+
+		values[0] = CStringGetTextDatum(version->rungs[span->rank - 1].name);
+		values[1] = Int32GetDatum(span->rank);
+		values[2] = CStringGetTextDatum(span->grace ? "grace" : "qualified");
+		values[3] = time_range(span->from, span->until, type);
+		values[4] = TimestampTzGetDatum(span->ends);
+		nulls[4] = span->ends == TIER_NEVER;
+		values[5] = Int64GetDatum(version->id);
+		values[6] = CStringGetTextDatum(reasons[span->reason]);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	core_leave(&scope);
+	return (Datum) 0;
+}

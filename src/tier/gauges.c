@@ -1,0 +1,776 @@
+/*-------------------------------------------------------------------------
+ *
+ * gauges.c
+ *	  What has happened to the gauges of members, read from the books.
+ *
+ * For each member and gauge the changes after as_of are made from events:
+ * they enter, fall out of rolling periods, or are gone as a period begins.
+ * Sums and counts need no more than what enters and what falls out; other
+ * kinds read the whole period again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "tier/tier.h"
+
+/* Something that happened, as a gauge counts it. */
+typedef struct GaugeItem
+{
+	TimestampTz at;
+	int64		amount;
+	double		score;
+	int64		key;			/* day or counterpart */
+} GaugeItem;
+
+/* A stretch of time of one member, of which items are read. */
+typedef struct Stretch
+{
+	int			work;
+	TimestampTz after;
+	TimestampTz to;
+	int64		most;			/* PG_INT64_MAX for all */
+	int			first;			/* of the items that were found */
+	int			count;
+} Stretch;
+
+/* One gauge, while changes are made for it. */
+typedef struct Reading
+{
+	const TierLadders *ladders;
+	const TierMeter *meter;
+	int			gauge;
+	TimestampTz until;
+	int			ahead;
+	TierWork   *work;			/* of all members */
+	int			nstretches;
+	int			maxstretches;
+	Stretch    *stretches;
+	int			nitems;
+	int			maxitems;
+	GaugeItem  *items;
+} Reading;
+
+#define READ_ITEMS(columns, relation, time, conditions) \
+	"SELECT u.n, i.at, i.amount, i.score, i.key" \
+	" FROM unnest($2, $3, $4, $5) WITH ORDINALITY" \
+	"  AS u (member_id, after, until, most, n)," \
+	" LATERAL (SELECT " columns " FROM " relation \
+	"  WHERE c.program_id = $1 AND c.member_id = u.member_id" \
+	"  AND " time " > u.after AND " time " <= u.until" \
+	"  AND " conditions \
+	"  ORDER BY " time " LIMIT u.most) AS i" \
+	" ORDER BY u.n, i.at"
+
+/* the last argument is not used, so that all have the same ones */
+#define ITEM_ARGS \
+	.nargs = 8, \
+	.argtypes = {INT8OID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, \
+	TIMESTAMPTZARRAYOID, INT8ARRAYOID, TEXTARRAYOID, JSONBOID, INT8OID}
+
+static CorePlan read_events = {
+	.sql = READ_ITEMS("c.occurred_at AS at, c.amount,"
+					  " c.engagement AS score, c.target_id AS key",
+					  "community.counted_event AS c", "c.occurred_at",
+					  "($6 IS NULL OR c.type = ANY ($6))"
+					  " AND ($7 IS NULL OR c.payload @> $7)"
+					  " AND $8 IS NOT NULL"),
+	ITEM_ARGS
+};
+static CorePlan read_points = {
+	.sql = READ_ITEMS("c.effective_at AS at, c.points + coalesce("
+					  "(SELECT sum(r.points - r.cut)"
+					  " FROM community.entry AS r WHERE r.program_id = $1"
+					  " AND r.member_id = u.member_id AND r.currency_id = $8"
+					  " AND r.reverses = c.entry_id AND r.kind = 'reverse'"
+					  "), 0)::bigint AS amount,"
+					  " 0::double precision AS score, NULL::bigint AS key",
+					  "community.entry AS c", "c.effective_at",
+					  "c.currency_id = $8 AND c.kind = 'accrue'"
+					  " AND $6 IS NULL AND $7 IS NULL"),
+	ITEM_ARGS
+};
+
+/* When something that happened at a time falls out of a rolling period. */
+TimestampTz
+tier_leaves_at(const Period *period, TimestampTz at, pg_tz *zone)
+{
+	Interval	length = {period->time, period->day, period->month};
+	TimestampTz low;
+	TimestampTz high;
+	TimestampTz from;
+	TimestampTz to;
+
+	if (at >= END_TIMESTAMP - PERIOD_MAX_TIME - 10 * USECS_PER_DAY)
+		return TIER_NEVER;
+	high = period_add_interval(at, &length, zone);
+	period_bounds(period, high, false, 0, zone, &from, &to);
+	if (from >= at)
+	{
+		/* mostly the answer; ends of months may let it fall out earlier */
+		period_bounds(period, high - 1, false, 0, zone, &from, &to);
+		if (from < at)
+			return high;
+	}
+	low = high - 5 * USECS_PER_DAY;
+	high += 5 * USECS_PER_DAY;
+	while (low + 1 < high)
+	{
+		TimestampTz middle = low + (high - low) / 2;
+
+		period_bounds(period, middle, false, 0, zone, &from, &to);
+		if (from >= at)
+			high = middle;
+		else
+			low = middle;
+	}
+	return high;
+}
+
+/* The window of a gauge that holds a time; (from, to] for a rolling one. */
+void
+tier_window(const TierLadders *ladders, const TierMeter *meter,
+			TimestampTz joined_at, TimestampTz at, TimestampTz *from,
+			TimestampTz *to)
+{
+	if (at == TIER_PAST)
+	{
+		*from = TIER_PAST;
+		*to = TIER_PAST;
+		return;
+	}
+	period_bounds(&meter->period, at, true, joined_at, ladders->zone, from,
+				  to);
+}
+
+static void
+add_change(TierWork *work, TimestampTz at, int gauge, TierAct act,
+		   int64 amount, double score)
+{
+	TierChange *change;
+
+	/* of what is set twice at a time, the last counts */
+	if (act == TIER_SET && work->nchanges > 0)
+	{
+		change = &work->changes[work->nchanges - 1];
+		if (change->at == at && change->gauge == gauge &&
+			change->act == TIER_SET)
+		{
+			change->amount = amount;
+			return;
+		}
+	}
+	if (work->nchanges == work->maxchanges)
+	{
+		work->maxchanges = Max(16, work->maxchanges * 2);
+		work->changes = work->changes == NULL ?
+			palloc_array(TierChange, work->maxchanges) :
+			repalloc_huge(work->changes,
+						  sizeof(TierChange) * work->maxchanges);
+	}
+	change = &work->changes[work->nchanges++];
+	change->at = at;
+	change->gauge = gauge;
+	change->act = act;
+	change->amount = amount;
+	change->score = score;
+}
+
+static void
+add_stretch(Reading *reading, int work, TimestampTz after, TimestampTz to,
+			int64 most)
+{
+	Stretch    *stretch;
+
+	if (after >= to || most == 0)
+		return;
+	if (reading->nstretches == reading->maxstretches)
+	{
+		reading->maxstretches = Max(16, reading->maxstretches * 2);
+		reading->stretches = reading->stretches == NULL ?
+			palloc_array(Stretch, reading->maxstretches) :
+			repalloc_huge(reading->stretches,
+						  sizeof(Stretch) * reading->maxstretches);
+	}
+	stretch = &reading->stretches[reading->nstretches++];
+	stretch->work = work;
+	stretch->after = after;
+	stretch->to = to;
+	stretch->most = most;
+	stretch->first = 0;
+	stretch->count = 0;
+}
+
+/* Does the gauge need all of the period that holds as_of? */
+static bool
+needs_window(const TierMeter *meter)
+{
+	return meter->kind == TIER_DISTINCT_COUNTERPARTS ||
+		meter->kind == TIER_DISTINCT_DAYS ||
+		(meter->kind == TIER_MAXIMUM &&
+		 meter->period.kind == PERIOD_ROLLING);
+}
+
+static TimestampTz
+start_of_day(const Reading *reading, TimestampTz at)
+{
+	static Period day = {0};
+	TimestampTz from;
+	TimestampTz to;
+
+	if (day.version == 0 && period_parse("calendar day", &day) != PERIOD_OK)
+		elog(ERROR, "could not make a period of a day");
+	period_bounds(&day, at, false, 0, reading->ladders->zone, &from, &to);
+	return from;
+}
+
+/* What must be read for one member. */
+static void
+plan_stretches(Reading *reading, int n)
+{
+	const TierMeter *meter = reading->meter;
+	const TierWork *work = &reading->work[n];
+	TimestampTz as_of = work->run.state.as_of;
+	TimestampTz from;
+	TimestampTz to;
+	TimestampTz falls_to;
+	int64		all = PG_INT64_MAX;
+
+	if (as_of == TIER_PAST)
+	{
+		add_stretch(reading, n, DT_NOBEGIN, DT_NOEND, all);
+		return;
+	}
+	tier_window(reading->ladders, meter, work->joined_at, as_of, &from, &to);
+	if (needs_window(meter))
+	{
+		if (meter->kind == TIER_DISTINCT_DAYS &&
+			meter->period.kind != PERIOD_ROLLING)
+			from = start_of_day(reading, as_of);
+		if (meter->period.kind != PERIOD_ROLLING && from > DT_NOBEGIN)
+			from--;
+		add_stretch(reading, n, from, DT_NOEND, all);
+		return;
+	}
+	if (meter->period.kind == PERIOD_ROLLING)
+	{
+		tier_window(reading->ladders, meter, work->joined_at, reading->until,
+					&falls_to, &to);
+		falls_to = Min(falls_to, as_of);
+		add_stretch(reading, n, from, falls_to, all);
+		add_stretch(reading, n, falls_to, as_of, reading->ahead);
+	}
+	add_stretch(reading, n, as_of, DT_NOEND, all);
+}
+
+static Datum
+int64_array(const int64 *values, int count)
+{
+	Datum	   *datums = palloc_array(Datum, count + 1);
+	int			i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum(values[i]);
+	return PointerGetDatum(construct_array(datums, count, INT8OID, 8,
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+time_array(const int64 *values, int count)
+{
+	ArrayType  *array = DatumGetArrayTypeP(int64_array(values, count));
+
+	array->elemtype = TIMESTAMPTZOID;
+	return PointerGetDatum(array);
+}
+
+/* Read the items of all stretches. */
+static void
+read_items(Reading *reading)
+{
+	const TierMeter *meter = reading->meter;
+	int			count = reading->nstretches;
+	int64	   *members = palloc_array(int64, count + 1);
+	int64	   *after = palloc_array(int64, count + 1);
+	int64	   *to = palloc_array(int64, count + 1);
+	int64	   *most = palloc_array(int64, count + 1);
+	Datum		values[8];
+	char		nulls[9] = "        ";
+	bool		isnull;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		members[i] = reading->work[reading->stretches[i].work].member;
+		after[i] = reading->stretches[i].after;
+		to[i] = reading->stretches[i].to;
+		most[i] = reading->stretches[i].most;
+	}
+	values[0] = Int64GetDatum(reading->ladders->program);
+	values[1] = int64_array(members, count);
+	values[2] = time_array(after, count);
+	values[3] = time_array(to, count);
+	values[4] = int64_array(most, count);
+	values[5] = PointerGetDatum(meter->types);
+	values[6] = PointerGetDatum(meter->filter);
+	values[7] = Int64GetDatum(meter->currency_id);
+	if (meter->types == NULL)
+		nulls[5] = 'n';
+	if (meter->filter == NULL)
+		nulls[6] = 'n';
+	core_run(meter->kind == TIER_POINTS ? &read_points : &read_events,
+			 values, nulls, false);
+	reading->nitems = SPI_processed;
+	reading->items = MemoryContextAllocHuge(CurrentMemoryContext,
+											sizeof(GaugeItem) *
+											(SPI_processed + 1));
+	for (i = 0; i < reading->nitems; i++)
+	{
+		Stretch    *stretch = &reading->stretches[core_int64(i, 1) - 1];
+		GaugeItem  *item = &reading->items[i];
+
+		if (stretch->count++ == 0)
+			stretch->first = i;
+		item->at = DatumGetTimestampTz(core_field(i, 2, &isnull));
+		item->amount = core_int64(i, 3);
+		item->score = DatumGetFloat8(core_field(i, 4, &isnull));
+		item->key = DatumGetInt64(core_field(i, 5, &isnull));
+		if (isnull)
+			item->key = PG_INT64_MIN;
+		if (meter->kind == TIER_COUNT)
+			item->amount = 1;
+		else if (meter->kind == TIER_DISTINCT_DAYS)
+			item->key = start_of_day(reading, item->at);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Sums and counts over a rolling period: what enters, and what falls out. */
+static void
+roll(Reading *reading, TierWork *work, const Stretch *stretch)
+{
+	const Period *period = &reading->meter->period;
+	TimestampTz as_of = work->run.state.as_of;
+	TimestampTz leaves = TIER_NEVER;
+	int			i;
+
+	for (i = 0; i < stretch->count; i++)
+	{
+		const GaugeItem *item = &reading->items[stretch->first + i];
+
+		leaves = tier_leaves_at(period, item->at, reading->ladders->zone);
+		if (item->at > as_of)
+			add_change(work, item->at, reading->gauge, TIER_ADD,
+					   item->amount, 0);
+		if (leaves != TIER_NEVER)
+			add_change(work, leaves, reading->gauge, TIER_ADD,
+					   -item->amount, 0);
+	}
+	if (stretch->most != PG_INT64_MAX && stretch->count == stretch->most)
+		work->known_to = Min(work->known_to, leaves);
+}
+
+/* The value of a gauge as its period passes, set anew with each change. */
+typedef struct Tally
+{
+	Reading    *reading;
+	TierWork   *work;
+	int64		value;			/* as it is */
+	int64		told;			/* as it was told last */
+	int64		floor;			/* the maximum of what is not read again */
+	int			nkeys;
+	int64	   *keys;			/* sorted */
+	int		   *counts;			/* of each key, within the period */
+	int			head;			/* of the candidates for the maximum */
+	int			ntop;
+	int		   *top;			/* items with falling amounts */
+} Tally;
+
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int *
+count_of(const Tally *tally, int64 key)
+{
+	const int64 *found = bsearch(&key, tally->keys, tally->nkeys,
+								 sizeof(int64), compare_int64);
+
+	return &tally->counts[found - tally->keys];
+}
+
+static void
+begin_tally(Tally *tally, const GaugeItem *items, int count)
+{
+	int			i;
+
+	tally->keys = palloc_array(int64, count + 1);
+	for (i = 0; i < count; i++)
+		tally->keys[i] = items[i].key;
+	qsort(tally->keys, count, sizeof(int64), compare_int64);
+	for (i = 0; i < count; i++)
+		if (i == 0 || tally->keys[i] != tally->keys[i - 1])
+			tally->keys[tally->nkeys++] = tally->keys[i];
+	tally->counts = palloc0_array(int, count + 1);
+	tally->top = palloc_array(int, count + 1);
+}
+
+static void
+enter(Tally *tally, const GaugeItem *items, int n)
+{
+	switch (tally->reading->meter->kind)
+	{
+		case TIER_MAXIMUM:
+			while (tally->ntop > tally->head &&
+				   items[tally->top[tally->ntop - 1]].amount <=
+				   items[n].amount)
+				tally->ntop--;
+			tally->top[tally->ntop++] = n;
+			tally->value = Max(items[tally->top[tally->head]].amount,
+							   tally->floor);
+			break;
+		case TIER_DISTINCT_COUNTERPARTS:
+			if (items[n].key == PG_INT64_MIN)
+				break;
+			/* FALLTHROUGH */
+		case TIER_DISTINCT_DAYS:
+			if ((*count_of(tally, items[n].key))++ == 0)
+				tally->value++;
+			break;
+		default:
+			tally->value += items[n].amount;
+	}
+}
+
+static void
+leave(Tally *tally, const GaugeItem *items, int n)
+{
+	switch (tally->reading->meter->kind)
+	{
+		case TIER_MAXIMUM:
+			if (tally->ntop > tally->head && tally->top[tally->head] == n)
+				tally->head++;
+			tally->value = tally->ntop > tally->head ?
+				Max(items[tally->top[tally->head]].amount, 0) : 0;
+			break;
+		case TIER_DISTINCT_COUNTERPARTS:
+			if (items[n].key == PG_INT64_MIN)
+				break;
+			/* FALLTHROUGH */
+		case TIER_DISTINCT_DAYS:
+			if (--(*count_of(tally, items[n].key)) == 0)
+				tally->value--;
+			break;
+		default:
+			tally->value -= items[n].amount;
+	}
+}
+
+static void
+tell(Tally *tally, TimestampTz at)
+{
+	if (at <= tally->work->run.state.as_of || tally->value == tally->told)
+		return;
+	add_change(tally->work, at, tally->reading->gauge, TIER_SET,
+			   tally->value, 0);
+	tally->told = tally->value;
+}
+
+/* Over a rolling period: items fall out one by one. */
+static void
+tally_rolling(Tally *tally, const GaugeItem *items, int count)
+{
+	const Reading *reading = tally->reading;
+	int			out = 0;
+	int			in = 0;
+	TimestampTz leaves = TIER_NEVER;
+
+	while (out < count)
+	{
+		leaves = tier_leaves_at(&reading->meter->period, items[out].at,
+								reading->ladders->zone);
+		while (in < count && items[in].at < leaves)
+		{
+			enter(tally, items, in);
+			tell(tally, items[in++].at);
+		}
+		if (leaves == TIER_NEVER)
+			break;
+		leave(tally, items, out++);
+		/* all that happens at a time happens at once */
+		if (out < count &&
+			tier_leaves_at(&reading->meter->period, items[out].at,
+						   reading->ladders->zone) == leaves)
+			continue;
+		while (in < count && items[in].at == leaves)
+			enter(tally, items, in++);
+		tell(tally, leaves);
+	}
+}
+
+/* Over the periods of a calendar: all are gone as the next one begins. */
+static void
+tally_calendar(Tally *tally, const GaugeItem *items, int count)
+{
+	const Reading *reading = tally->reading;
+	TierWork   *work = tally->work;
+	TimestampTz as_of = work->run.state.as_of;
+	TimestampTz from;
+	TimestampTz end = TIER_NEVER;
+	int			first = 0;
+	int			i;
+
+	if (as_of != TIER_PAST)
+		tier_window(reading->ladders, reading->meter, work->joined_at, as_of,
+					&from, &end);
+	else if (count > 0)
+		tier_window(reading->ladders, reading->meter, work->joined_at,
+					items[0].at, &from, &end);
+	for (i = 0; i < count; i++)
+	{
+		if (items[i].at >= end)
+		{
+			memset(tally->counts, 0, sizeof(int) * tally->nkeys);
+			tally->head = tally->ntop = 0;
+			tally->value = tally->floor = 0;
+			tell(tally, end);
+			tier_window(reading->ladders, reading->meter, work->joined_at,
+						items[i].at, &from, &end);
+			first = i;
+		}
+		enter(tally, items, i);
+		/* the day that was counted already is not counted again */
+		if (items[i].at <= as_of && first == 0)
+			tally->value = tally->told;
+		tell(tally, items[i].at);
+	}
+	if (end != TIER_NEVER && !TIMESTAMP_NOT_FINITE(end))
+	{
+		tally->value = 0;
+		tell(tally, end);
+	}
+}
+
+static void
+make_tally(Reading *reading, TierWork *work, const GaugeItem *items, int count)
+{
+	Tally		tally = {0};
+	const TierState *state = &work->run.state;
+
+	tally.reading = reading;
+	tally.work = work;
+	tally.told = state->amounts[reading->gauge];
+	begin_tally(&tally, items, count);
+	if (reading->meter->period.kind == PERIOD_ROLLING)
+		tally_rolling(&tally, items, count);
+	else
+	{
+		tally.value = tally.floor = tally.told;
+		tally_calendar(&tally, items, count);
+	}
+	pfree(tally.keys);
+	pfree(tally.counts);
+	pfree(tally.top);
+}
+
+/* Scores that fade need no more than what enters. */
+static void
+fade(Reading *reading, TierWork *work, const Stretch *stretch)
+{
+	int			i;
+
+	for (i = 0; i < stretch->count; i++)
+	{
+		const GaugeItem *item = &reading->items[stretch->first + i];
+
+		add_change(work, item->at, reading->gauge, TIER_ADD, 0, item->score);
+	}
+}
+
+static void
+make_changes(Reading *reading)
+{
+	TierMeasureKind kind = reading->meter->kind;
+	bool		rolls = reading->meter->period.kind == PERIOD_ROLLING;
+	int			i;
+
+	for (i = 0; i < reading->nstretches; i++)
+	{
+		const Stretch *stretch = &reading->stretches[i];
+		TierWork   *work = &reading->work[stretch->work];
+
+		CHECK_FOR_INTERRUPTS();
+		if (kind == TIER_ENGAGEMENT)
+			fade(reading, work, stretch);
+		else if (rolls && !needs_window(reading->meter))
+			roll(reading, work, stretch);
+		else
+			make_tally(reading, work, reading->items + stretch->first,
+					   stretch->count);
+	}
+}
+
+/* Whole days of membership that matter to anybody are reached. */
+static void
+count_days(Reading *reading, const TierLadder *algo, TierWork *work)
+{
+	int			v;
+	int			r;
+	int			q;
+	int			k;
+
+	for (v = 0; v < algo->nversions; v++)
+		for (r = 0; r < algo->versions[v].nrungs; r++)
+			for (q = 0; q < algo->versions[v].rungs[r].nrequirements; q++)
+				for (k = 0; k < 2; k++)
+				{
+					const TierRequirement *need =
+					&algo->versions[v].rungs[r].requirements[q];
+					int64		days = k == 0 ? need->attain : need->keep;
+					Interval	length = {0};
+					TimestampTz at;
+
+					if (need->gauge != reading->gauge ||
+						days > PERIOD_MAX_DAYS)
+						continue;
+					length.day = (int32) days;
+					at = period_add_interval(work->joined_at, &length,
+											 reading->ladders->zone);
+					if (at > work->run.state.as_of)
+						add_change(work, at, reading->gauge, TIER_SET, days,
+								   0);
+				}
+}
+
+/* What a function says, midnight after midnight. */
+static void
+ask_function(Reading *reading, TierWork *work)
+{
+	static CorePlan plan = {
+		.sql = "SELECT community.measure_value($2, $3, tstzrange($4, $5),"
+		" $1)::double precision",
+		.nargs = 5,
+		.argtypes = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID,
+		TIMESTAMPTZOID}
+	};
+	TimestampTz at = Max(work->run.state.as_of, work->joined_at);
+	Interval	day = {0, 1, 0};
+
+	for (;;)
+	{
+		Datum		values[5];
+		TimestampTz from;
+		TimestampTz to;
+		bool		isnull;
+		double		score;
+
+		CHECK_FOR_INTERRUPTS();
+		at = period_add_interval(start_of_day(reading, at), &day,
+								 reading->ladders->zone);
+		if (at > reading->until)
+			break;
+		tier_window(reading->ladders, reading->meter, work->joined_at, at - 1,
+					&from, &to);
+		values[0] = Int64GetDatum(reading->ladders->program);
+		values[1] = Int64GetDatum(work->member);
+		values[2] = CStringGetTextDatum(reading->meter->name);
+		values[3] = TimestampTzGetDatum(from == TIER_PAST ? DT_NOBEGIN : from);
+		values[4] = TimestampTzGetDatum(at);
+		core_run(&plan, values, NULL, false);
+		score = DatumGetFloat8(core_field(0, 1, &isnull));
+		add_change(work, at, reading->gauge, TIER_SET, 0, isnull ? 0 : score);
+	}
+	/* what it will say is not known before then */
+	work->known_to = Min(work->known_to, at);
+}
+
+static int
+compare_changes(const void *a, const void *b)
+{
+	const TierChange *x = (const TierChange *) a;
+	const TierChange *y = (const TierChange *) b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	if (x->gauge != y->gauge)
+		return x->gauge - y->gauge;
+	return y->act - x->act;		/* what is set comes before what is added */
+}
+
+/* Put them in order, and see which lie ahead. */
+static void
+sort_changes(TierWork *work, TimestampTz until)
+{
+	int			total = work->nchanges;
+
+	qsort(work->changes, total, sizeof(TierChange), compare_changes);
+	while (work->nchanges > 0 &&
+		   work->changes[work->nchanges - 1].at > until)
+		work->nchanges--;
+	work->nahead = total - work->nchanges;
+}
+
+/*
+ * The changes of all gauges of some members from as_of until a time, and
+ * those that will come by time alone: of what falls out of rolling periods
+ * the first "ahead" of each gauge.
+ */
+void
+tier_fetch_changes(const TierLadders *ladders,
+				   const TierProgramLadder *ladder, TierWork *work,
+				   int count, TimestampTz until, int ahead)
+{
+	int			g;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		work[i].nchanges = 0;
+		work[i].known_to = TIER_NEVER;
+	}
+	for (g = 0; g < ladder->algo.ngauges; g++)
+	{
+		Reading		reading = {0};
+
+		reading.ladders = ladders;
+		reading.meter = &ladder->meters[g];
+		reading.gauge = g;
+		reading.until = until;
+		reading.ahead = ahead;
+		reading.work = work;
+		if (reading.meter->kind == TIER_MEMBERSHIP_DAYS)
+		{
+			for (i = 0; i < count; i++)
+				count_days(&reading, &ladder->algo, &work[i]);
+			continue;
+		}
+		if (reading.meter->kind == TIER_FUNCTION)
+		{
+			for (i = 0; i < count; i++)
+				ask_function(&reading, &work[i]);
+			continue;
+		}
+		for (i = 0; i < count; i++)
+			plan_stretches(&reading, i);
+		read_items(&reading);
+		make_changes(&reading);
+		pfree(reading.items);
+		pfree(reading.stretches);
+	}
+	for (i = 0; i < count; i++)
+		sort_changes(&work[i], until);
+}

@@ -1,0 +1,357 @@
+/*-------------------------------------------------------------------------
+ *
+ * note.c
+ *	  What record(), reverse() and sets tell this room.
+ *
+ * The member is locked, and what happened is in the books.  An event that
+ * comes after all that was worked out is added to the standing; one that
+ * comes before, and a correction, lets the way be walked anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "tier/note.h"
+
+/* Of what falls out of a rolling period, so much is looked at in advance. */
+#define LOOK_AHEAD		64
+
+/* members that are worked out together */
+#define MEMBER_BATCH	1000
+
+static bool
+counts_type(const TierMeter *meter, Datum type)
+{
+	text	   *wanted = DatumGetTextPP(type);
+	int			i;
+
+	for (i = 0; i < meter->ntypes; i++)
+	{
+		text	   *name = DatumGetTextPP(meter->type_names[i]);
+
+		if (VARSIZE_ANY_EXHDR(name) == VARSIZE_ANY_EXHDR(wanted) &&
+			memcmp(VARDATA_ANY(name), VARDATA_ANY(wanted),
+				   VARSIZE_ANY_EXHDR(name)) == 0)
+			return true;
+	}
+	return meter->types == NULL;
+}
+
+static bool
+counts_payload(const TierMeter *meter, Datum payload)
+{
+	if (meter->filter == NULL)
+		return true;
+	if (payload == (Datum) 0)
+		return JB_ROOT_COUNT(meter->filter) == 0;
+	return DatumGetBool(DirectFunctionCall2(jsonb_contains, payload,
+											JsonbPGetDatum(meter->filter)));
+}
+
+/* Does an event change a gauge? */
+bool
+tier_counts_event(const TierMeter *meter, const TierNotice *event)
+{
+	switch (meter->kind)
+	{
+		case TIER_MEMBERSHIP_DAYS:
+		case TIER_FUNCTION:
+			return false;
+		case TIER_ENGAGEMENT:
+			return true;
+		case TIER_POINTS:
+			return event->earned;
+		default:
+			return counts_type(meter, event->type) &&
+				counts_payload(meter, event->payload);
+	}
+}
+
+static bool
+ladder_counts(const TierProgramLadder *ladder, const TierNotice *event)
+{
+	int			i;
+
+	for (i = 0; i < ladder->algo.ngauges; i++)
+		if (tier_counts_event(&ladder->meters[i], event))
+			return true;
+	return false;
+}
+
+/*
+ * Work members out on one ladder until a time, and write it down.  Those
+ * with something new at or before as_of, as "since" says, begin anew.
+ */
+static bool
+work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
+		 const int64 *members, const TimestampTz *since, int count,
+		 TimestampTz until)
+{
+	TierWork   *work = palloc0_array(TierWork, count + 1);
+	int			i;
+	int			later = 0;
+
+	for (i = 0; i < count; i++)
+		work[i].member = members[i];
+	tier_load(ladders, ladder, work, count, false);
+	for (i = 0; i < count; i++)
+	{
+		TierWork	swap;
+		TimestampTz as_of = work[i].run.state.as_of;
+
+		if (!work[i].from_scratch && since != NULL && since[i] <= as_of)
+			work[i].from_scratch = true;
+		else if (!work[i].from_scratch)
+			continue;
+		until = Max(until, as_of);
+		/* those that begin anew come first */
+		swap = work[later];
+		work[later++] = work[i];
+		work[i] = swap;
+	}
+	if (later > 0)
+		tier_load(ladders, ladder, work, later, true);
+	for (i = 0; i < later; i++)
+		work[i].has_standing = true;
+	tier_walk(ladders, ladder, work, count, until, LOOK_AHEAD);
+	return tier_book(ladders, ladder, work, count);
+}
+
+/*
+ * An event of a member, who is locked; it is in the log, and so are the points
+ * that were earned by it.
+ */
+void
+tier_note_event(int64 program, int64 member, Datum type, int64 amount,
+				Datum payload, TimestampTz occurred_at, bool earned,
+				CoreScope *scope)
+{
+	TierNotice	event = {member, type, amount, payload, occurred_at, earned};
+	const TierLadders *ladders;
+	TimestampTz now;
+	int			i;
+
+	/* what was published while we waited for the member counts */
+	AcceptInvalidationMessages();
+	if (tier_has_no_ladders(program))
+		return;
+	ladders = tier_kept_ladders(program);
+	if (ladders == NULL)
+	{
+		core_connect(scope);
+		ladders = tier_ladders(program);
+	}
+	now = GetCurrentTimestamp();
+	for (i = 0; i < ladders->count; i++)
+	{
+		const TierProgramLadder *ladder = &ladders->ladders[i];
+
+		if (!ladder_counts(ladder, &event))
+			continue;
+		if (occurred_at <= now && tier_add_event(ladders, ladder, &event))
+			continue;
+		core_connect(scope);
+		(void) work_out(ladders, ladder, &member, &occurred_at, 1,
+						Min(occurred_at, now));
+	}
+}
+
+/* Members have something new at a time, or before as_of of their standings. */
+static void
+note_members(int64 program, const int64 *members, const TimestampTz *since,
+			 int count, TimestampTz until)
+{
+	const TierLadders *ladders = tier_ladders(program);
+	MemoryContext context;
+	int			from;
+	int			i;
+
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"community standings",
+									ALLOCSET_DEFAULT_SIZES);
+	for (i = 0; i < ladders->count; i++)
+		for (from = 0; from < count; from += MEMBER_BATCH)
+		{
+			MemoryContext old = MemoryContextSwitchTo(context);
+
+			CHECK_FOR_INTERRUPTS();
+			(void) work_out(ladders, &ladders->ladders[i], members + from,
+							since == NULL ? NULL : since + from,
+							Min(MEMBER_BATCH, count - from), until);
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(context);
+		}
+	MemoryContextDelete(context);
+}
+
+/* An event was corrected; its member is locked.  Inside core_enter(). */
+void
+tier_note_correction(int64 program, int64 event_id)
+{
+	static CorePlan plan = {
+		.sql = "SELECT o.member_id, o.occurred_at"
+		" FROM community.event AS v JOIN community.event AS o"
+		" ON o.program_id = v.program_id AND o.event_id = v.corrects"
+		" WHERE v.program_id = $1 AND v.event_id = $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+	int64		member;
+	TimestampTz occurred_at;
+	bool		isnull;
+
+	AcceptInvalidationMessages();
+	if (tier_ladders(program)->count == 0)
+		return;
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(event_id);
+	core_run(&plan, values, NULL, false);
+	if (SPI_processed == 0)
+		return;
+	member = core_int64(0, 1);
+	occurred_at = DatumGetTimestampTz(core_field(0, 2, &isnull));
+	note_members(program, &member, &occurred_at, 1,
+				 Min(occurred_at, GetCurrentTimestamp()));
+}
+
+/* The types of event that any ladder counts, or 0 for all. */
+static Datum
+counted_types(const TierLadders *ladders)
+{
+	ArrayBuildState *types = initArrayResult(TEXTOID, CurrentMemoryContext,
+											 false);
+	int			i;
+	int			j;
+	int			k;
+
+	for (i = 0; i < ladders->count; i++)
+		for (j = 0; j < ladders->ladders[i].algo.ngauges; j++)
+		{
+			const TierMeter *meter = &ladders->ladders[i].meters[j];
+
+			if (meter->kind == TIER_MEMBERSHIP_DAYS ||
+				meter->kind == TIER_FUNCTION)
+				continue;
+			if (meter->types == NULL)
+				return (Datum) 0;
+			for (k = 0; k < meter->ntypes; k++)
+				types = accumArrayResult(types, meter->type_names[k], false,
+										 TEXTOID, CurrentMemoryContext);
+		}
+	return makeArrayResult(types, CurrentMemoryContext);
+}
+
+/*
+ * Events and corrections were recorded in a set, registered as "recorded";
+ * their members are locked.  Inside core_enter().
+ */
+void
+tier_note_recorded(int64 program, bool keep)
+{
+	static CorePlan plan = {
+		.sql = "SELECT r.member_id, min(r.at), max(r.at)"
+		" FROM recorded AS r WHERE $2 IS NULL OR r.type = ANY ($2)"
+		" GROUP BY r.member_id ORDER BY r.member_id",
+		.nargs = 2,
+		.argtypes = {INT8OID, TEXTARRAYOID}
+	};
+	MemoryContext context = CurrentMemoryContext;
+	CorePlan	once = plan;
+	const TierLadders *ladders;
+	Datum		values[2];
+	char		nulls[3] = "  ";
+	int64	   *members;
+	TimestampTz *since;
+	TimestampTz until = DT_NOBEGIN;
+	int			count;
+	int			i;
+
+	AcceptInvalidationMessages();
+	ladders = tier_ladders(program);
+	if (ladders->count == 0)
+		return;
+	values[0] = Int64GetDatum(program);
+	values[1] = counted_types(ladders);
+	if (values[1] == (Datum) 0)
+		nulls[1] = 'n';
+	core_run(keep ? &plan : &once, values, nulls, false);
+	MemoryContextSwitchTo(context);
+	count = SPI_processed;
+	members = palloc_array(int64, count + 1);
+	since = palloc_array(TimestampTz, count + 1);
+	for (i = 0; i < count; i++)
+	{
+		bool		isnull;
+
+		members[i] = core_int64(i, 1);
+		since[i] = DatumGetTimestampTz(core_field(i, 2, &isnull));
+		until = Max(until, DatumGetTimestampTz(core_field(i, 3, &isnull)));
+	}
+	note_members(program, members, since, count,
+				 Min(until, GetCurrentTimestamp()));
+}
+
+/* Let a member be worked out anew, without waiting for its lock. */
+void
+tier_touch_member(int64 program, int64 member)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.standing_touch (program_id, member_id)"
+		" VALUES ($1, $2)",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	core_run(&plan, values, NULL, false);
+}
+
+/*
+ * Work members out until a time, on all ladders.  They are locked, and in
+ * ascending order; notes that they were touched are done with by this.
+ */
+void
+tier_work_out(int64 program, int64 *members, int count, TimestampTz as_of)
+{
+	static CorePlan plan = {
+		.sql = "WITH gone AS (DELETE FROM community.standing_touch"
+		" WHERE program_id = $1 AND member_id = ANY ($2)"
+		" RETURNING member_id)"
+		" SELECT u.member_id, EXISTS (SELECT FROM gone AS g"
+		"  WHERE g.member_id = u.member_id)"
+		" FROM unnest($2) WITH ORDINALITY AS u (member_id, n) ORDER BY u.n",
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8ARRAYOID}
+	};
+	MemoryContext context = CurrentMemoryContext;
+	TimestampTz *since = palloc_array(TimestampTz, count + 1);
+	Datum	   *datums = palloc_array(Datum, count + 1);
+	Datum		values[2];
+	int			i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum(members[i]);
+	values[0] = Int64GetDatum(program);
+	values[1] = PointerGetDatum(construct_array(datums, count, INT8OID, 8,
+												FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
+	core_run(&plan, values, NULL, false);
+	MemoryContextSwitchTo(context);
+	for (i = 0; i < count; i++)
+		since[i] = core_bool(i, 2) ? DT_NOBEGIN : DT_NOEND;
+	note_members(program, members, since, count, as_of);
+}

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * tier.h
+ *	  Published ladders, where members stand on them, and what others tell
+ *	  this room.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef COMMUNITY_TIER_H
+#define COMMUNITY_TIER_H
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+#include "pgtime.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "period/period.h"
+#include "tier/tier_algo.h"
+
+typedef enum TierMeasureKind
+{
+	TIER_SUM,
+	TIER_COUNT,
+	TIER_MAXIMUM,
+	TIER_DISTINCT_DAYS,
+	TIER_DISTINCT_COUNTERPARTS,
+	TIER_POINTS,
+	TIER_ENGAGEMENT,
+	TIER_MEMBERSHIP_DAYS,
+	TIER_FUNCTION
+} TierMeasureKind;
+
+/* A measure over a period, as the ladders of a program use it. */
+typedef struct TierMeter
+{
+	int64		measure_id;
+	char	   *name;
+	TierMeasureKind kind;
+	ArrayType  *types;			/* NULL for all */
+	int			ntypes;
+	Datum	   *type_names;		/* text */
+	Jsonb	   *filter;			/* NULL for all */
+	int64		currency_id;
+	Period		period;
+} TierMeter;
+
+/* What of a version the machine need not know. */
+typedef struct TierRules
+{
+	bool		has_promotion_period;
+	Period		promotion_period;
+	Interval   *term;
+	bool		has_rounding;
+	Period		rounding;
+	Interval	grace;
+	Interval	dwell;
+} TierRules;
+
+/* A published ladder with all its versions. */
+typedef struct TierProgramLadder
+{
+	int64		id;
+	char	   *name;			/* as in the newest version */
+	int64		newest;			/* id of the newest version */
+	bool		drops;			/* some version demotes on drop */
+	bool		counts_points;
+	bool		has_functions;
+	TierLadder	algo;
+	TierMeter  *meters;			/* one for each gauge */
+} TierProgramLadder;
+
+typedef struct TierLadders
+{
+	int64		program;
+	pg_tz	   *zone;
+	int64		half_life;		/* microseconds */
+	int			count;
+	TierProgramLadder *ladders;
+} TierLadders;
+
+/* ladders.c */
+extern const TierLadders *tier_ladders(int64 program);
+extern bool tier_has_no_ladders(int64 program);
+extern const TierLadders *tier_kept_ladders(int64 program);
+extern TierProgramLadder *tier_read_draft(const TierLadders *ladders,
+										  int64 ladder_id,
+										  TimestampTz from);
+extern const TierProgramLadder *tier_find_ladder(const TierLadders *ladders,
+												 Datum name);
+extern TierLadder tier_anchored(const TierLadders *ladders,
+								const TierProgramLadder *ladder,
+								int64 joined_at);
+
+/* A member on a ladder, while it is worked on. */
+typedef struct TierWork
+{
+	int64		member;
+	TimestampTz joined_at;
+	bool		from_scratch;	/* or from where the standing is */
+	bool		has_standing;
+	TimestampTz lasted_since;	/* beginning of the tenure gone on from */
+	TierLadder	algo;			/* with the member's calendar */
+	TierRun		run;
+	TimestampTz due;
+	TimestampTz stale_at;
+	int			nchanges;		/* until the time that is asked for */
+	int			nahead;			/* and those behind them */
+	int			maxchanges;
+	TierChange *changes;
+	TimestampTz known_to;		/* changes are complete up to then */
+} TierWork;
+
+/* gauges.c */
+extern TimestampTz tier_leaves_at(const Period *period, TimestampTz at,
+								  pg_tz *zone);
+extern void tier_window(const TierLadders *ladders, const TierMeter *meter,
+						TimestampTz joined_at, TimestampTz at,
+						TimestampTz *from, TimestampTz *to);
+extern void tier_fetch_changes(const TierLadders *ladders,
+							   const TierProgramLadder *ladder,
+							   TierWork *work, int count, TimestampTz until,
+							   int ahead);
+
+/* standing.c */
+extern void tier_load(const TierLadders *ladders,
+					  const TierProgramLadder *ladder, TierWork *work,
+					  int count, bool from_scratch);
+extern void tier_walk(const TierLadders *ladders,
+					  const TierProgramLadder *ladder, TierWork *work,
+					  int count, TimestampTz until, int ahead);
+
+/* evaluate.c */
+extern void tier_look(const TierLadders *ladders,
+					  const TierProgramLadder *ladder, int64 member,
+					  TimestampTz as_of, bool from_scratch, int ahead,
+					  TierWork *work);
+
+/* review.c */
+extern int64 *tier_due_members(int64 program, TimestampTz as_of,
+							   int64 *count);
+extern int	tier_review_members(int64 program, int64 *members, int count,
+								TimestampTz as_of);
+
+/* book.c */
+extern bool tier_book(const TierLadders *ladders,
+					  const TierProgramLadder *ladder, TierWork *work,
+					  int count);
+
+/* note.c */
+extern void tier_note_event(int64 program, int64 member, Datum type,
+							int64 amount, Datum payload,
+							TimestampTz occurred_at, bool earned,
+							CoreScope *scope);
+extern void tier_note_correction(int64 program, int64 event_id);
+extern void tier_note_recorded(int64 program, bool keep);
+extern void tier_touch_member(int64 program, int64 member);
+extern void tier_work_out(int64 program, int64 *members, int count,
+						  TimestampTz as_of);
+
+#endif							/* COMMUNITY_TIER_H */
