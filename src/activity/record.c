@@ -96,10 +96,7 @@ activity_check_time(TimestampTz occurred_at)
 bool
 activity_is_ledger(Datum source)
 {
-	text	   *name = DatumGetTextPP(source);
-
-	return VARSIZE_ANY_EXHDR(name) == strlen(POINTS_SOURCE) &&
-		memcmp(VARDATA_ANY(name), POINTS_SOURCE, strlen(POINTS_SOURCE)) == 0;
+	return core_text_is(DatumGetTextPP(source), POINTS_SOURCE);
 }
 
 /* Refuse the one amount that cannot be reversed. */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * review.c
- *	  review_tiers(): what time has changed, in batches that commit.
+ *	  evaluate() and review_tiers(): tiers worked out and written down, of one
+ *	  member, or of all for whom time has changed something.
  *
  * A batch that was committed is done; whoever runs it again finds nothing
  * left of it.  Run late, it writes down the same tenures.
@@ -11,6 +12,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -20,11 +22,65 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "score/engagement.h"
 #include "tier/tier.h"
 
 #define REVIEW_BATCH	1000
 
+PG_FUNCTION_INFO_V1(community_evaluate);
 PG_FUNCTION_INFO_V1(community_review_tiers);
+
+/* Tiers are worked out until a time, and not beyond the present. */
+static void
+check_arguments(FunctionCallInfo fcinfo, int as_of, const char *function)
+{
+	TimestampTz at;
+	int			i;
+
+	for (i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("arguments of %s() must not be null", function)));
+	at = PG_GETARG_TIMESTAMPTZ(as_of);
+	if (TIMESTAMP_NOT_FINITE(at) || at > GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time \"%s\" is out of range",
+						timestamptz_to_str(at)),
+				 errdetail("%s() works tiers out until a time that is not in the future.",
+						   function)));
+}
+
+/* evaluate(member, as_of, program) -> set of (ladder, from_tier, to_tier) */
+Datum
+community_evaluate(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CoreScope	scope;
+	int64		member;
+	int64		program;
+	TimestampTz as_of;
+
+	check_arguments(fcinfo, 1, "evaluate");
+	member = PG_GETARG_INT64(0);
+	as_of = PG_GETARG_TIMESTAMPTZ(1);
+	program = PG_GETARG_INT64(2);
+	InitMaterializedSRF(fcinfo, 0);
+	core_enter(&scope);
+	if (!score_add_engagement(program, member, 0, as_of, false))
+	{
+		bool		closed = false;
+
+		(void) core_program_name(program);
+		(void) core_member_is_known(program, member, &closed);
+		core_refuse_member(program, member, closed);
+	}
+	tier_evaluate(program, member, as_of, result->setResult,
+				  result->setDesc);
+	core_leave(&scope);
+	return (Datum) 0;
+}
 
 /* Review all who are due, for a job that has begun. */
 void
@@ -62,17 +118,8 @@ community_review_tiers(PG_FUNCTION_ARGS)
 	ActivityJob *job;
 	TimestampTz as_of;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("arguments of review_tiers() must not be null")));
+	check_arguments(fcinfo, 0, "review_tiers");
 	as_of = PG_GETARG_TIMESTAMPTZ(0);
-	if (TIMESTAMP_NOT_FINITE(as_of) || as_of > GetCurrentTimestamp())
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("time \"%s\" is out of range",
-						timestamptz_to_str(as_of)),
-				 errdetail("review_tiers() works tiers out until a time that is not in the future.")));
 	job = activity_begin_job(fcinfo, PG_GETARG_INT64(1), "review_tiers",
 							 "program", 0);
 	PG_TRY();

@@ -100,13 +100,6 @@ read_weight(const ActivityEvent *event, Snapshot snapshot, Weight *weight)
 	weight->per_unit = DatumGetFloat8(values[TYPE_WEIGHT_PER_UNIT]);
 }
 
-static bool
-same_text(const text *a, const text *b)
-{
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 /*
  * The weight of the type of an event: the kept one, or one that is read now.
  * NULL when the table must be left to SQL.
@@ -122,7 +115,7 @@ find_weight(const ActivityEvent *event)
 	key.type = hash_bytes_extended((unsigned char *) VARDATA_ANY(type),
 								   VARSIZE_ANY_EXHDR(type), 0);
 	entry = hash_search(weights, &key, HASH_FIND, NULL);
-	if (entry != NULL && same_text(entry->type, type))
+	if (entry != NULL && core_same_text(entry->type, type))
 		return entry;
 	if (!core_table_is_usable(&type_table))
 		return NULL;

@@ -116,5 +116,7 @@ pg_noreturn extern void core_refuse_member(int64 program, int64 member,
 
 /* text.c */
 extern char *core_name_argument(text *value, const char *what);
+extern bool core_same_text(const text *a, const text *b);
+extern bool core_text_is(const text *value, const char *expected);
 
 #endif							/* COMMUNITY_CORE_H */

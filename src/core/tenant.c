@@ -55,15 +55,6 @@ core_program_name(int64 program)
 	return core_text(0, 1);
 }
 
-static bool
-text_is(Datum value, const char *expected)
-{
-	text	   *given = DatumGetTextPP(value);
-
-	return VARSIZE_ANY_EXHDR(given) == strlen(expected) &&
-		memcmp(VARDATA_ANY(given), expected, strlen(expected)) == 0;
-}
-
 /* Is there such a member, and is it closed? */
 bool
 core_member_is_known(int64 program, int64 member, bool *closed)
@@ -87,7 +78,7 @@ core_member_is_known(int64 program, int64 member, bool *closed)
 		known = core_table_fetch(&core_member_table, GetTransactionSnapshot(),
 								 keys, values, nulls);
 		*closed = known &&
-			text_is(values[CORE_MEMBER_STATUS], "closed");
+			core_text_is(DatumGetTextPP(values[CORE_MEMBER_STATUS]), "closed");
 		return known;
 	}
 	core_run(&plan, keys, NULL, false);

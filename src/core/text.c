@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * text.c
- *	  Checks of text arguments that name something.
+ *	  Texts that name something, checked and compared byte by byte.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,4 +31,19 @@ core_name_argument(text *value, const char *what)
 				 errmsg("%s is %d bytes long, the limit is %d", what,
 						length, COMMUNITY_MAX_NAME_LENGTH)));
 	return text_to_cstring(value);
+}
+
+/* Are they the same bytes? */
+bool
+core_same_text(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+bool
+core_text_is(const text *value, const char *expected)
+{
+	return VARSIZE_ANY_EXHDR(value) == strlen(expected) &&
+		memcmp(VARDATA_ANY(value), expected, strlen(expected)) == 0;
 }

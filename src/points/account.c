@@ -463,13 +463,7 @@ points_apply(PointsAccount *account, const Purse *delta)
 int64
 points_deficit(const PointsAccount *account)
 {
-	Purse	   *purse = purse_settle(account->purse, account->now);
-	int64		deficit = 0;
-	int			i;
-
-	for (i = 0; i < purse_count(purse); i++)
-		deficit += Max(-purse_lots(purse)[i].points, 0);
-	return deficit;
+	return purse_owed(purse_settle(account->purse, account->now));
 }
 
 static void

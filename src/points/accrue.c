@@ -39,17 +39,6 @@ points_debt(int64 points)
 	return purse_make(-points, DT_NOBEGIN, DT_NOEND, 0);
 }
 
-static int64
-debt_in(const Purse *purse)
-{
-	int64		debt = 0;
-	int			i;
-
-	for (i = 0; i < purse_count(purse); i++)
-		debt += Max(-purse_lots(purse)[i].points, 0);
-	return debt;
-}
-
 /*
  * Move points from the lots in burn order to what is owed.  Those that are
  * where a debt would be have been counted with it.
@@ -85,8 +74,9 @@ pay_debt(int64 debt, const Purse *lots, bool pending, TimestampTz now)
 Purse *
 points_settle_debt(const PointsAccount *account, const Purse *credit)
 {
-	return pay_debt(debt_in(purse_add(account->purse, credit)), credit, true,
-					account->now);
+	int64		debt = purse_owed(purse_add(account->purse, credit));
+
+	return pay_debt(debt, credit, true, account->now);
 }
 
 /*
@@ -98,7 +88,7 @@ Purse *
 points_settle_standing_debt(const PointsAccount *account, const Purse *delta)
 {
 	Purse	   *settled = purse_settle(delta, account->now);
-	int64		debt = debt_in(purse_add(account->purse, settled));
+	int64		debt = purse_owed(purse_add(account->purse, settled));
 
 	if (debt == 0)
 		return purse_zero();

@@ -127,14 +127,10 @@ refresh_currencies(void)
 static const PointsCurrency *
 find_by_code(int64 program, text *code)
 {
-	const char *name = VARDATA_ANY(code);
-	int			length = VARSIZE_ANY_EXHDR(code);
 	int			i;
 
 	for (i = 0; i < nkept; i++)
-		if (kept[i].program == program &&
-			strlen(kept[i].code) == length &&
-			memcmp(kept[i].code, name, length) == 0)
+		if (kept[i].program == program && core_text_is(code, kept[i].code))
 			return &kept[i];
 	return NULL;
 }

@@ -31,16 +31,6 @@ contains(Datum document, struct Jsonb *filter)
 											PointerGetDatum(filter)));
 }
 
-static bool
-same_text(const text *a, Datum b)
-{
-	text	   *other = DatumGetTextPP(b);
-
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(other) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(other),
-			   VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
 /* The attributes of a member, and whether it may have points. */
 static Datum
 read_attributes(int64 program, int64 member, bool *active)
@@ -84,7 +74,8 @@ static bool
 rule_applies(const PointsRule *rule, const PointsEvent *event,
 			 Recipient *recipient)
 {
-	if ((rule->type != NULL && !same_text(rule->type, event->type)) ||
+	if ((rule->type != NULL &&
+		 !core_same_text(rule->type, DatumGetTextPP(event->type))) ||
 		event->occurred_at < rule->valid_from ||
 		event->occurred_at >= rule->valid_until ||
 		(rule->has_minimum && event->amount < rule->minimum_amount) ||

@@ -119,7 +119,8 @@ read_rows(const TierLadders *ladders, const TierProgramLadder *ladder,
 		int			i;
 
 		for (i = 0; i < count; i++)
-			if (has_changed(&work[i]) && work[i].from_scratch == (scratch == 1))
+			if (has_changed(&work[i]) &&
+				work[i].from_scratch == (scratch == 1))
 				members[n++] = work[i].member;
 		if (n == 0)
 			continue;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * evaluate.c
- *	  evaluate(), tier() and tenures(): the tiers of a member, worked out.
+ *	  tier(), tenures() and what evaluate() does: tiers, worked out.
  *
  * evaluate() writes down what it finds.  The others only look, and find the
  * same, whether it was written down or not.
@@ -22,10 +22,8 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
-#include "score/engagement.h"
 #include "tier/tier.h"
 
-PG_FUNCTION_INFO_V1(community_evaluate);
 PG_FUNCTION_INFO_V1(community_tier);
 PG_FUNCTION_INFO_V1(community_tenures);
 
@@ -50,19 +48,6 @@ refuse_nulls(FunctionCallInfo fcinfo, const char *function,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument %s of %s() must not be null", names[i],
 							function)));
-}
-
-static TimestampTz
-check_as_of(TimestampTz as_of, const char *function)
-{
-	if (TIMESTAMP_NOT_FINITE(as_of) || as_of > GetCurrentTimestamp())
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("time \"%s\" is out of range",
-						timestamptz_to_str(as_of)),
-				 errdetail("%s() works tiers out until a time that is not in the future.",
-						   function)));
-	return as_of;
 }
 
 /* What is believed to be held at a time, on all ladders. */
@@ -112,37 +97,20 @@ begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
 	return result->setResult;
 }
 
-/* evaluate(member, as_of, program) -> set of (ladder, from_tier, to_tier) */
-Datum
-community_evaluate(PG_FUNCTION_ARGS)
+/*
+ * Work a member out, who is locked, and write that down; gives the ladders on
+ * which another tier is held at the time.
+ */
+void
+tier_evaluate(int64 program, int64 member, TimestampTz as_of,
+			  Tuplestorestate *store, TupleDesc desc)
 {
-	static const char *const names[] = {"member", "as_of", "program"};
-	TupleDesc	desc;
-	Tuplestorestate *store;
-	CoreScope	scope;
-	int64		member;
-	int64		program;
-	TimestampTz as_of;
-	Held	   *before;
-	Held	   *after;
 	int			nbefore;
 	int			nafter;
+	Held	   *before = believed(program, member, as_of, &nbefore);
+	Held	   *after;
 	int			i;
 
-	refuse_nulls(fcinfo, "evaluate", names);
-	member = PG_GETARG_INT64(0);
-	as_of = check_as_of(PG_GETARG_TIMESTAMPTZ(1), "evaluate");
-	program = PG_GETARG_INT64(2);
-	store = begin_result(fcinfo, &desc);
-	core_enter(&scope);
-	if (!score_add_engagement(program, member, 0, as_of, false))
-	{
-		bool		closed = false;
-
-		(void) core_member_is_known(program, member, &closed);
-		core_refuse_member(program, member, closed);
-	}
-	before = believed(program, member, as_of, &nbefore);
 	tier_work_out(program, &member, 1, as_of);
 	after = believed(program, member, as_of, &nafter);
 	for (i = 0; i < Min(nbefore, nafter); i++)
@@ -157,12 +125,11 @@ community_evaluate(PG_FUNCTION_ARGS)
 		values[0] = CStringGetTextDatum(after[i].ladder);
 		nulls[1] = before[i].tier == NULL;
 		nulls[2] = after[i].tier == NULL;
-		values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(before[i].tier);
+		values[1] = nulls[1] ? (Datum) 0 :
+			CStringGetTextDatum(before[i].tier);
 		values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(after[i].tier);
 		tuplestore_putvalues(store, desc, values, nulls);
 	}
-	core_leave(&scope);
-	return (Datum) 0;
 }
 
 static bool
@@ -213,6 +180,14 @@ tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
 	tier_walk(ladders, ladder, work, 1, as_of, ahead);
 }
 
+static const char *
+held_name(const TierWork *work)
+{
+	const TierState *state = &work->run.state;
+
+	return work->algo.versions[state->version].rungs[state->rank - 1].name;
+}
+
 /* The highest tier of other sources at a time; false for none. */
 static bool
 other_sources(int64 program, int64 ladder, int64 member, TimestampTz as_of,
@@ -257,7 +232,7 @@ community_tier(PG_FUNCTION_ARGS)
 	TimestampTz as_of;
 	char	   *tier = NULL;
 	int			rank = 0;
-	int			qualified;
+	const TierState *state = &work.run.state;
 
 	refuse_nulls(fcinfo, "tier", names);
 	as_of = PG_GETARG_TIMESTAMPTZ(2);
@@ -267,9 +242,8 @@ community_tier(PG_FUNCTION_ARGS)
 	tier_look(ladders, ladder, PG_GETARG_INT64(0), as_of, false, 0, &work);
 	(void) other_sources(ladders->program, ladder->id, PG_GETARG_INT64(0),
 						 as_of, &tier, &rank);
-	qualified = work.run.state.rank;
-	if (qualified > rank)
-		tier = pstrdup(work.algo.versions[work.run.state.version].rungs[qualified - 1].name);
+	if (state->rank > rank)
+		tier = (char *) held_name(&work);
 	if (tier != NULL)
 		tier = MemoryContextStrdup(caller, tier);
 	core_leave(&scope);

@@ -518,8 +518,9 @@ end_of_term(void *arg, const TierVersion *version, int64 from, bool past)
 static int64
 end_of_promotion(void *arg, const TierVersion *version, int64 after)
 {
-	return end_of_period((const Anchor *) arg,
-						 &((const TierRules *) version->rules)->promotion_period,
+	const TierRules *rules = (const TierRules *) version->rules;
+
+	return end_of_period((const Anchor *) arg, &rules->promotion_period,
 						 after);
 }
 

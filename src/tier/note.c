@@ -37,14 +37,8 @@ counts_type(const TierMeter *meter, Datum type)
 	int			i;
 
 	for (i = 0; i < meter->ntypes; i++)
-	{
-		text	   *name = DatumGetTextPP(meter->type_names[i]);
-
-		if (VARSIZE_ANY_EXHDR(name) == VARSIZE_ANY_EXHDR(wanted) &&
-			memcmp(VARDATA_ANY(name), VARDATA_ANY(wanted),
-				   VARSIZE_ANY_EXHDR(name)) == 0)
+		if (core_same_text(DatumGetTextPP(meter->type_names[i]), wanted))
 			return true;
-	}
 	return meter->types == NULL;
 }
 

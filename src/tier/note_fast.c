@@ -162,7 +162,7 @@ read_amounts(Datum value, int count, int64 *amounts)
 
 /* See whether it is as simple as that. */
 static bool
-try_to_add(Adding *adding, const Datum *values, const TierVersion *version)
+try_to_add(Adding *adding, const TierVersion *version)
 {
 	TierState  *state = &adding->state;
 	TimestampTz at = adding->event->occurred_at;
@@ -196,6 +196,7 @@ change_standing(Datum *values, bool *nulls, void *arg)
 	Adding	   *adding = (Adding *) arg;
 	TierState  *state = &adding->state;
 	int			count = adding->ladder->algo.ngauges;
+	int64		held;
 
 	if (DatumGetInt64(values[STANDING_SEEN]) != adding->ladder->newest ||
 		!read_amounts(values[STANDING_AMOUNTS], count, state->amounts))
@@ -207,9 +208,8 @@ change_standing(Datum *values, bool *nulls, void *arg)
 	state->grace = DatumGetBool(values[STANDING_GRACE]);
 	adding->due = DatumGetTimestampTz(values[STANDING_DUE]);
 	adding->stale_at = DatumGetTimestampTz(values[STANDING_STALE_AT]);
-	if (!try_to_add(adding, values,
-					applicable_version(adding,
-									   DatumGetInt64(values[STANDING_VERSION]))))
+	held = DatumGetInt64(values[STANDING_VERSION]);
+	if (!try_to_add(adding, applicable_version(adding, held)))
 		return false;
 	values[STANDING_AS_OF] = TimestampTzGetDatum(state->as_of);
 	values[STANDING_STALE_AT] = TimestampTzGetDatum(adding->stale_at);

@@ -136,7 +136,8 @@
 				REFERENCES community.tier ON UPDATE CASCADE ON DELETE CASCADE,
 			CONSTRAINT tier_requirement_measure_fkey FOREIGN KEY (program_id, measure_id)
 				REFERENCES community.measure,
-			CONSTRAINT tier_requirement_attain_check CHECK (attain > 0 AND attain <= 9007199254740991),
+			CONSTRAINT tier_requirement_attain_check CHECK (attain > 0
+				AND attain <= 9007199254740991),
 			CONSTRAINT tier_requirement_keep_check CHECK (keep >= 0 AND keep <= attain)
 		);
 		COMMENT ON TABLE community.tier_requirement IS 'what the tiers of drafts require';
@@ -161,7 +162,8 @@
 			published_by text NOT NULL DEFAULT session_user,
 			CONSTRAINT ladder_version_pkey PRIMARY KEY (program_id, version_id),
 			CONSTRAINT ladder_version_valid_check CHECK (NOT isempty(valid)
-				AND (lower_inf(valid) OR isfinite(lower(valid))) AND lower_inc(valid) <> lower_inf(valid))
+				AND (lower_inf(valid) OR isfinite(lower(valid)))
+				AND lower_inc(valid) <> lower_inf(valid))
 		);
 		CREATE INDEX ladder_version_ladder_idx ON community.ladder_version (program_id, ladder_id);
 		COMMENT ON TABLE community.ladder_version IS 'published ladders, as they were when they were published; written by publish_ladder() alone';
@@ -197,7 +199,8 @@
 			CONSTRAINT tenure_during_check CHECK (NOT isempty(during) AND lower_inc(during)
 				AND isfinite(lower(during)) AND NOT upper_inc(during)),
 			CONSTRAINT tenure_known_check CHECK (superseded_at >= recorded_at),
-			CONSTRAINT tenure_excl EXCLUDE USING gist (int8range(program_id, program_id, '[]') WITH &&,
+			CONSTRAINT tenure_excl EXCLUDE USING gist (
+				int8range(program_id, program_id, '[]') WITH &&,
 				int8range(member_id, member_id, '[]') WITH &&,
 				int8range(ladder_id, ladder_id, '[]') WITH &&,
 				int4range(CASE source WHEN 'purchased' THEN 1000 + rank WHEN 'granted' THEN 2000 + rank
@@ -301,7 +304,8 @@
 			CONSTRAINT tier_ruling_during_check CHECK (NOT isempty(during) AND lower_inc(during)
 				AND isfinite(lower(during)) AND NOT upper_inc(during))
 		);
-		CREATE INDEX tier_ruling_member_idx ON community.tier_ruling (program_id, member_id, ladder_id);
+		CREATE INDEX tier_ruling_member_idx ON community.tier_ruling
+			(program_id, member_id, ladder_id);
 		CREATE UNIQUE INDEX tier_ruling_key_key ON community.tier_ruling (program_id, key)
 			WHERE superseded_at IS NULL;
 		COMMENT ON TABLE community.tier_ruling IS 'what people decide about a member on a ladder; rows are superseded, never edited';

@@ -14,6 +14,7 @@
 #include "pgtime.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 #include "core/compat.h"
 #include "core/core.h"
@@ -133,6 +134,8 @@ extern void tier_walk(const TierLadders *ladders,
 					  int count, TimestampTz until, int ahead);
 
 /* evaluate.c */
+extern void tier_evaluate(int64 program, int64 member, TimestampTz as_of,
+						  Tuplestorestate *store, TupleDesc desc);
 extern void tier_look(const TierLadders *ladders,
 					  const TierProgramLadder *ladder, int64 member,
 					  TimestampTz as_of, bool from_scratch, int ahead,
