@@ -27,8 +27,10 @@ SQL_PARTS = src/core/prelude.sql \
 	$(patsubst %,src/%/functions.sql,$(ROOMS)) \
 	src/points/ledger.sql src/points/rules.sql src/points/envelope.sql \
 	src/score/engagement.sql \
+	src/tier/ladder.sql src/tier/ruling.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
+	src/tier/ladder_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \

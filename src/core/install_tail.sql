@@ -12,6 +12,11 @@
 				('accrual_rule', 'rule_id', 'community.next_id()'),
 				('cap', 'cap_id', 'community.next_id()'),
 				('budget', 'budget_id', 'community.next_id()'),
+				('measure', 'measure_id', 'community.next_id()'),
+				('ladder', 'ladder_id', 'community.next_id()'),
+				('tenure', 'tenure_id', 'community.next_id()'),
+				('standing_touch', 'touch_id', 'community.next_id()'),
+				('tier_ruling', 'ruling_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
@@ -50,6 +55,19 @@
 			CREATE TRIGGER guard_order AFTER INSERT OR UPDATE ON community.accrual_rule
 				FOR EACH ROW EXECUTE FUNCTION community.guard_rules();
 		END IF;
+	END LOOP;
+
+	-- ladders that are published, and what came of them
+	FOR thing IN SELECT r.relation FROM (VALUES ('measure'), ('ladder'), ('ladder_version'),
+				('tenure'), ('tier_ruling')) AS r (relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = ('community.' || r.relation)::regclass
+				AND t.tgfoid = 'community.guard_ladders()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_ladders()', thing.relation);
+		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_ladders()', thing.relation);
 	END LOOP;
 
 	-- configuration that sessions keep tells them when it changes
