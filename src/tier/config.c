@@ -78,3 +78,11 @@ tier_config_lock_member(int64 program, int64 member)
 		core_refuse_member(program, member, false);
 	return core_bool(0, 1);
 }
+
+/* A text that names something, or gives a reason. */
+Datum
+tier_config_name(FunctionCallInfo fcinfo, int argument, const char *what)
+{
+	(void) core_name_argument(PG_GETARG_TEXT_PP(argument), what);
+	return PointerGetDatum(PG_GETARG_TEXT_PP(argument));
+}

@@ -229,3 +229,32 @@ AS 'MODULE_PATHNAME', 'community_guard_ladders';
 COMMENT ON FUNCTION community.guard_ladders IS
 'trigger: keeps published versions, what they measure, tenures and rulings as they were; they only end';
 REVOKE ALL ON FUNCTION community.guard_ladders FROM PUBLIC;
+
+-- -------------------------------------------------------------- measures
+
+CREATE FUNCTION community.define_measure(
+	name pg_catalog.text,
+	kind pg_catalog.text,
+	types pg_catalog.text[] DEFAULT NULL,
+	payload_filter pg_catalog.jsonb DEFAULT NULL,
+	currency pg_catalog.text DEFAULT NULL,
+	function pg_catalog.text DEFAULT NULL,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS pg_catalog.int8
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_define_measure';
+COMMENT ON FUNCTION community.define_measure IS
+'makes a measure, what ladders and awards count, and gives its id; idempotent, an error where one of that name is another';
+REVOKE ALL ON FUNCTION community.define_measure FROM PUBLIC;
+
+CREATE FUNCTION community.measure_value(
+	member pg_catalog.int8,
+	measure pg_catalog.text,
+	during pg_catalog.tstzrange,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS pg_catalog.numeric
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000
+AS 'MODULE_PATHNAME', 'community_measure_value';
+COMMENT ON FUNCTION community.measure_value IS
+'what a measure comes to for a member over a range of time, straight from the events and entries';
+REVOKE ALL ON FUNCTION community.measure_value FROM PUBLIC;
