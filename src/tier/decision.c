@@ -118,11 +118,11 @@ tier_decision_replay(CorePlan *find, const TierDecision *decision, int64 *id)
 			(errcode(COMMUNITY_ERRCODE_KEY_REUSED),
 			 errmsg("idempotency key \"%s\" was used with other input",
 					TextDatumGetCString(decision->key)),
-			 errdetail("Recorded: %s during %s. Given: %s%s%s of member %lld on ladder \"%s\" during %s.",
+			 errdetail("Recorded: %s, during %s. Given: %s%s%s, member %lld, ladder \"%s\", during %s.",
 					   core_text(0, 4),
 					   range_text(core_field(0, 3, &isnull)),
 					   decision->kind,
-					   decision->tier == (Datum) 0 ? "" : " of tier ",
+					   decision->tier == (Datum) 0 ? "" : ", tier ",
 					   decision->tier == (Datum) 0 ? "" :
 					   quote_identifier(TextDatumGetCString(decision->tier)),
 					   (long long) decision->member,

@@ -73,16 +73,16 @@ static void
 check_overlap(const TierDecision *grant, int32 rank)
 {
 	static CorePlan plan = {
-		.sql = "SELECT t.key, t.during::text, t.tier"
+		.sql = "SELECT t.key, t.during::text, t.tier, t.tier = $7"
 		" FROM community.tenure AS t"
 		" WHERE t.program_id = $1 AND t.member_id = $2 AND t.ladder_id = $3"
 		" AND t.source = $4 AND t.rank = $5 AND t.superseded_at IS NULL"
 		" AND t.during && $6 ORDER BY lower(t.during) LIMIT 1",
-		.nargs = 6,
+		.nargs = 7,
 		.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, INT4OID,
-		TSTZRANGEOID}
+		TSTZRANGEOID, TEXTOID}
 	};
-	Datum		values[6];
+	Datum		values[7];
 
 	values[0] = Int64GetDatum(grant->program);
 	values[1] = Int64GetDatum(grant->member);
@@ -90,6 +90,7 @@ check_overlap(const TierDecision *grant, int32 rank)
 	values[3] = CStringGetTextDatum(grant->kind);
 	values[4] = Int32GetDatum(rank);
 	values[5] = grant->during;
+	values[6] = grant->tier;
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 		return;
@@ -98,6 +99,10 @@ check_overlap(const TierDecision *grant, int32 rank)
 			 errmsg("member %lld is %s tier \"%s\" of ladder \"%s\" during %s already",
 					(long long) grant->member, grant->kind, core_text(0, 3),
 					TextDatumGetCString(grant->ladder), core_text(0, 2)),
+			 core_bool(0, 4) ? 0 :
+			 errdetail("Tiers \"%s\" and \"%s\" have rank %d, each in its version.",
+					   core_text(0, 3), TextDatumGetCString(grant->tier),
+					   rank),
 			 errhint("Grant it for when that has ended, or revoke that grant, whose key is \"%s\".",
 					 core_text(0, 1))));
 }
@@ -137,7 +142,7 @@ community_grant_tier(PG_FUNCTION_ARGS)
 	static CorePlan find = {
 		.sql = "SELECT t.tenure_id, t.member_id = $2 AND t.ladder_id = $3"
 		"  AND t.source = $4 AND t.tier = $5, t.during,"
-		" format('%s of tier %I of member %s on ladder \"%s\"', t.source,"
+		" format('%s, tier %I, member %s, ladder \"%s\"', t.source,"
 		"  t.tier, t.member_id, l.name)"
 		" FROM community.tenure AS t LEFT JOIN community.ladder AS l"
 		" ON l.program_id = t.program_id AND l.ladder_id = t.ladder_id"

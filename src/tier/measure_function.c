@@ -35,14 +35,45 @@
 /* what follows the name in every signature */
 #define ARGUMENTS "(bigint, bigint, pg_catalog.tstzrange)"
 
+static void
+refuse_function(const char *measure, const char *function,
+				const char *fault)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+			 errmsg("function %s of measure \"%s\" %s", function, measure,
+					fault),
+			 errdetail("A measure takes a function (program bigint, member bigint, during tstzrange) that returns numeric and is STABLE or IMMUTABLE.")));
+}
+
 /* The function as the present role sees it, with its search path. */
 static Oid
-find_function(const char *name)
+find_function(const char *measure, const char *name)
 {
-	char	   *signature = psprintf("%s%s", name, ARGUMENTS);
+	LOCAL_FCINFO(fcinfo, 1);
+	bool		quoted = false;
+	const char *at;
+	Datum		result;
 
-	return DatumGetObjectId(DirectFunctionCall1(regprocedurein,
-												CStringGetDatum(signature)));
+	for (at = name; *at != '\0'; at++)
+	{
+		if (*at == '"')
+			quoted = !quoted;
+		if (*at == '(' && !quoted)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("function %s of measure \"%s\" is not a name",
+							name, measure),
+					 errhint("Give the name without arguments.")));
+	}
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value =
+		CStringGetTextDatum(psprintf("%s%s", name, ARGUMENTS));
+	fcinfo->args[0].isnull = false;
+	result = to_regprocedure(fcinfo);
+	if (fcinfo->isnull)
+		refuse_function(measure, name, "does not exist");
+	return DatumGetObjectId(result);
 }
 
 static Oid
@@ -72,17 +103,6 @@ check_power(const char *measure, const char *function, Oid owner)
 				 errhint("Give the function to an ordinary role, with ALTER FUNCTION ... OWNER TO, and define the measure again.")));
 }
 
-static void
-refuse_function(const char *measure, const char *function,
-				const char *fault)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-			 errmsg("function %s of measure \"%s\" %s", function, measure,
-					fault),
-			 errdetail("A measure takes a function (program bigint, member bigint, during tstzrange) that returns numeric and is STABLE or IMMUTABLE.")));
-}
-
 static bool
 returns_numeric(Form_pg_proc form)
 {
@@ -98,7 +118,7 @@ void
 tier_config_function(text *given, const char *measure,
 					 TierFunction *function)
 {
-	Oid			oid = find_function(text_to_cstring(given));
+	Oid			oid = find_function(measure, text_to_cstring(given));
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
 	Form_pg_proc form;
 
@@ -177,7 +197,7 @@ tier_call_function(const char *measure, const TierFunction *function,
 	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);
 	level = core_pin_search_path();
-	oid = find_function(function->name);
+	oid = find_function(measure, function->name);
 	check_function(oid, role, measure, function);
 	fmgr_info(oid, &info);
 

@@ -95,8 +95,8 @@ rule(TierDecision *ruling)
 	static CorePlan find = {
 		.sql = "SELECT r.ruling_id, r.member_id = $2 AND r.ladder_id = $3"
 		"  AND r.kind = $4 AND r.tier IS NOT DISTINCT FROM $5, r.during,"
-		" concat(r.kind, ' of tier ' || quote_ident(r.tier), ' of member ',"
-		"  r.member_id, ' on ladder \"', l.name, '\"')"
+		" concat(r.kind, ', tier ' || quote_ident(r.tier), ', member ',"
+		"  r.member_id, ', ladder \"', l.name, '\"')"
 		" FROM community.tier_ruling AS r LEFT JOIN community.ladder AS l"
 		" ON l.program_id = r.program_id AND l.ladder_id = r.ladder_id"
 		" WHERE r.program_id = $1 AND r.key = $8"
