@@ -82,12 +82,30 @@ SELECT community.redeem(1003, 10, 'spent', 'miles');
 SELECT community.reverse('owed', 'refund', source => 'ledger');
 SELECT community.reverse('a1', 'part', 4, 'ledger', request_key => 'part');
 SELECT community.accrue(1004, 3, 'never debited', 'miles');
+
+-- a ladder of two versions and a draft beyond them, rulings and grants that ended
+SELECT community.define_measure('posts', 'count', ARRAY['post'], '{"x": [1]}'),
+	community.define_measure('miles', 'points', currency => 'miles');
+INSERT INTO community.ladder (program_id, name) VALUES (community.current_program(), 'Club "A"');
+INSERT INTO community.tier (program_id, ladder_id, rank, name, entry)
+	SELECT program_id, ladder_id, r, 'tier ' || r, (ARRAY['qualify', 'invitation'])[r] FROM community.ladder, generate_series(1, 2) AS r;
+INSERT INTO community.tier_requirement (program_id, ladder_id, rank, measure_id, period, attain)
+	SELECT t.program_id, t.ladder_id, t.rank, m.measure_id, 'rolling 30 days', t.rank * 3
+	FROM community.tier AS t JOIN community.measure AS m USING (program_id) WHERE m.name = 'posts';
+SELECT community.publish_ladder('Club "A"', '-infinity'), community.publish_ladder('Club "A"', '2024-02-01');
+UPDATE community.ladder SET grace = '1 month 2 days';
+SELECT community.veto_tier(1001, 'Club "A"', 'tier 2', '[2024-01-01,)', 'no', 'veto'),
+	community.end_ruling('veto', '2024-02-01'),
+	community.grant_tier(1002, 'Club "A"', 'tier 2', '[2024-01-01,2024-03-01)', reason => 'yes', key => 'grant'),
+	community.grant_tier(1002, 'Club "A"', 'tier 2', '[2024-03-01,)', reason => 'yes', key => 'grant 2'),
+	community.revoke_tier('grant', '2024-02-01');
 SQL
 
 my $old = tables_of($node, 'old');
 cmp_ok(length($old->{event}), '>', 10000, 'there are events to be dumped');
 foreach my $table (
-	qw(account_fold attachment currency engagement entry hold inbox inbox_fault job_run member program))
+	qw(account_fold attachment currency engagement entry hold inbox inbox_fault job_run ladder
+	ladder_version measure member program standing_touch tenure tier tier_requirement tier_ruling))
 {
 	isnt($old->{$table}, '', "there are rows of $table");
 }
@@ -180,6 +198,23 @@ sub check
 			SELECT community.record(1009, 'post', 'new')}),
 		'CM003', "$what: a closed member stays closed");
 	is(sqlstate($node, $db, 'DELETE FROM community.event'), 'CM007', "$what: events are append-only");
+
+	is( $node->safe_psql($db, q{SET community.program = 'forum';
+			SELECT count(*) FROM community.check_installation();
+			SELECT community.veto_tier(1001, 'Club "A"', 'tier 2', '[2024-01-01,)', 'no', 'veto')
+				= (SELECT min(ruling_id) FROM community.tier_ruling);
+			SELECT community.end_ruling('veto', '2024-02-01'), community.revoke_tier('grant', '2024-02-01')}),
+		"0\nt\nf|f", "$what: rulings and grants are those that were");
+	foreach my $edit (
+		'UPDATE community.ladder_version SET definition = definition || \'{"a": 1}\'',
+		'DELETE FROM community.tenure', q{DELETE FROM community.measure WHERE name = 'posts'})
+	{
+		is(sqlstate($node, $db, $edit), 'CM007', "$what: refused is $edit");
+	}
+	is( $node->safe_psql($db, q{SET community.program = 'forum';
+			BEGIN; SELECT community.publish_ladder('Club "A"', '2024-03-01');
+			SELECT valid, definition ->> 'grace' FROM community.ladder_version ORDER BY valid DESC LIMIT 1; ROLLBACK}),
+		'["2024-03-01 00:00:00+00",)|1 mon 2 days', "$what: the draft can be published");
 
 	# new work
 	my $max = $node->safe_psql($db, 'SELECT max(event_id) FROM community.event');

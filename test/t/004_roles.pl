@@ -30,6 +30,10 @@ SELECT community.grant_auditor('auditor');
 SELECT community.enroll(i, joined_at => '2024-01-01') FROM generate_series(1, 3) AS i;
 SELECT community.enroll(external_id => 'ann');
 SELECT community.record(1, 'post', 'k1', 100, '2024-06-01');
+SELECT community.define_measure('spend', 'sum');
+INSERT INTO community.ladder (program_id, name) VALUES (community.current_program(), 'club');
+INSERT INTO community.tier (program_id, ladder_id, rank, name) SELECT program_id, ladder_id, 1, 'silver' FROM community.ladder;
+SELECT community.publish_ladder('club', '-infinity');
 
 CREATE SCHEMA shop AUTHORIZATION shop_owner;
 SET SESSION AUTHORIZATION shop_owner;
@@ -91,6 +95,17 @@ my @matrix = (
 	[ q{TRUNCATE community.event},                                         $no, $no,  $no,  $no,  'CM007' ],
 	[ q{UPDATE community.engagement SET score = score},                    $no, $no,  $no,  $no,  'ok' ],
 	[ q{SELECT nextval('community.id_sequence')},                          $no, $no,  $no,  $no,  'ok' ],
+	[ q{SELECT community.define_measure('x', 'sum')},                      $no, $no,  $no,  $no,  'ok' ],
+	[ q{SELECT community.measure_value(1, 'spend', '(,)')},                $no, $no,  'ok', 'ok', 'ok' ],
+	[ q{SELECT * FROM community.check_ladder('club')},                     $no, $no,  'ok', 'ok', 'ok' ],
+	[ q{SELECT * FROM community.publish_ladder('club')},                   $no, $no,  $no,  $no,  'ok' ],
+	[ q{SELECT community.veto_tier(1, 'club', 'silver', reason => 'r', key => 'k')}, $no, 'ok', $no, $no, 'ok' ],
+	[ q{SELECT community.end_ruling('k')},                                 $no, '42704', $no, $no, '42704' ],
+	[ q{SELECT community.grant_tier(1, 'club', 'silver', reason => 'r', key => 'k')}, $no, 'ok', $no, $no, 'ok' ],
+	[ q{SELECT community.revoke_tier('k')},                                $no, '42704', $no, $no, '42704' ],
+	[ q{SELECT * FROM community.ladder_version, community.tenure, community.tier_ruling}, $no, $no, 'ok', 'ok', 'ok' ],
+	[ q{UPDATE community.ladder_version SET definition = '{}'},            $no, $no,  $no,  $no,  'CM007' ],
+	[ q{DELETE FROM community.ladder},                                     $no, $no,  $no,  $no,  'CM007' ],
 	[ q{CREATE TABLE community.mine (a int)},                              $no, $no,  $no,  $no,  $no ],
 	[ q{CREATE FUNCTION community.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'}, $no, $no, $no, $no, $no ]);
 foreach my $row (@matrix)
@@ -114,6 +129,40 @@ foreach my $signature (
 	is(sqlstate_as($node, 'postgres', 'stranger', "SELECT $signature"), $no, "stranger: $signature");
 }
 is($node->safe_psql('postgres', 'SELECT count(*) FROM community.event'), '1', 'nothing of that is left');
+
+# ---- a measure lends nobody the rights of another role
+$node->safe_psql('postgres', <<'SQL');
+CREATE SCHEMA counting;
+GRANT USAGE ON SCHEMA counting TO PUBLIC;
+CREATE FUNCTION counting.power(bigint, bigint, tstzrange) RETURNS numeric LANGUAGE sql STABLE
+	AS 'SELECT rolsuper::int::numeric FROM pg_roles WHERE rolname = current_user';
+GRANT EXECUTE ON FUNCTION community.define_measure TO mallory;
+GRANT USAGE ON SCHEMA community TO mallory;
+GRANT EXECUTE ON FUNCTION community.current_program TO mallory;
+SQL
+my $power = q{'power', 'function', function => 'counting.power'};
+foreach my $role ('mallory', 'keeper', 'postgres')
+{
+	is(sqlstate_as($node, 'postgres', $role, "SELECT community.define_measure($power)"),
+		$no, "a superuser's function is no measure of tables that are not a superuser's: $role");
+}
+is( sqlstate_as($node, 'postgres', 'keeper', q{
+		INSERT INTO community.measure (program_id, name, kind, function, registered_by)
+		VALUES (community.current_program(), 'power', 'function', 'counting.power', 'postgres')}),
+	'ok', 'their owner writes what it likes into them');
+foreach my $role ('keeper', 'analyst', 'postgres')
+{
+	is(sqlstate_as($node, 'postgres', $role, q{SELECT community.measure_value(1, 'power', '(,)')}),
+		$no, "but gets no rights by that: $role");
+}
+$node->safe_psql('postgres', q{ALTER FUNCTION counting.power OWNER TO shop_owner});
+is(sqlstate_as($node, 'postgres', 'analyst', q{SELECT community.measure_value(1, 'power', '(,)')}),
+	$no, 'nor when it has another owner by now');
+$node->safe_psql('postgres', q{UPDATE community.measure SET registered_by = 'shop_owner' WHERE name = 'power'});
+is($node->safe_psql('postgres', q{SELECT community.measure_value(1, 'power', '(,)')}),
+	'0', 'it runs as its owner, even for a superuser');
+$node->safe_psql('postgres', q{DELETE FROM community.measure WHERE name = 'power'; REVOKE USAGE ON SCHEMA community FROM mallory;
+	REVOKE ALL ON FUNCTION community.define_measure, community.current_program FROM mallory});
 
 # ---- whoever may write an order fires the trigger, and needs no right here
 is( sqlstate_as($node, 'postgres', 'shop_owner', q{
