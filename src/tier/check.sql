@@ -120,8 +120,9 @@
 		CASE WHEN s.standing_rank > 0 AND s.rank IS NULL
 				THEN format('rank %s since %s, but no tenure', s.standing_rank, s.standing_since)
 			WHEN s.standing_rank = 0 THEN format('no tier, but tenure %s of rank %s', s.tenure_id, s.rank)
-			ELSE format('rank %s%s since %s, but tenure %s is of rank %s%s since %s', s.standing_rank,
-				CASE WHEN s.standing_grace THEN ' in grace' ELSE '' END, s.standing_since, s.tenure_id, s.rank,
+			ELSE format('rank %s%s since %s, but tenure %s is of rank %s%s since %s',
+				s.standing_rank, CASE WHEN s.standing_grace THEN ' in grace' ELSE '' END,
+				s.standing_since, s.tenure_id, s.rank,
 				CASE WHEN s.grace THEN ' in grace' ELSE '' END, s.since) END
 	FROM (SELECT g.program_id, g.member_id, g.ladder_id, g.rank AS standing_rank,
 			g.grace AS standing_grace, g.since AS standing_since,

@@ -146,7 +146,7 @@ find_currency(int64 program, Datum code, const char *measure)
 	return Int64GetDatum(core_int64(0, 1));
 }
 
-/* Types are kept in order, each once, so that equal measures are equal rows. */
+/* Types are kept in order, each once, so equal measures are equal rows. */
 #define TYPES "(SELECT array_agg(DISTINCT t ORDER BY t) FROM unnest($4) AS t)"
 /* what contains {} is every payload */
 #define FILTER "nullif($5, '{}')"

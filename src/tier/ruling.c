@@ -164,7 +164,10 @@ community_veto_tier(PG_FUNCTION_ARGS)
 	return rule_on_tier(fcinfo, "veto_tier", "veto");
 }
 
-/* invite_to_tier(member, ladder, tier, during, reason, key, program) -> bigint */
+/*
+ * invite_to_tier(member, ladder, tier, during, reason, key, program)
+ * -> bigint
+ */
 Datum
 community_invite_to_tier(PG_FUNCTION_ARGS)
 {
