@@ -180,6 +180,8 @@ DROP FUNCTION "regress Shop".climbs;
 CREATE FUNCTION "regress Shop".climbs(bigint, bigint, tstzrange) RETURNS text LANGUAGE sql STABLE AS 'SELECT ''a''';
 ALTER FUNCTION "regress Shop".climbs OWNER TO regress_maker;
 SELECT community.measure_value(3, 'climbs', '(,)');
+ALTER FUNCTION "regress Shop".stars VOLATILE;
+SELECT community.measure_value(3, 'more stars', '(,)');
 CREATE FUNCTION pg_temp.brief(bigint, bigint, tstzrange) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT 1.0';
 DO $$ BEGIN
 	PERFORM community.define_measure('x', 'function', function => 'pg_temp.brief');

@@ -159,6 +159,8 @@ check_function(Oid oid, Oid role, const char *measure,
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 	if (!returns_numeric(form))
 		refuse_function(measure, function->name, "does not return numeric");
+	if (form->provolatile == PROVOLATILE_VOLATILE)
+		refuse_function(measure, function->name, "is VOLATILE");
 	if (form->proowner != role)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
