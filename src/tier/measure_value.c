@@ -97,14 +97,14 @@ static CorePlan of_events = {
 /* what was taken back counts at the time of what it was taken from */
 static CorePlan of_points = {
 	.sql = "WITH mine AS (SELECT e.entry_id, e.kind, e.points,"
-	"  e.effective_at, e.reverses"
+	"  e.cut, e.effective_at, e.reverses"
 	FROM_MEASURE
 	" JOIN community.entry AS e ON e.program_id = m.program_id"
 	"  AND e.currency_id = m.currency_id AND e.kind IN ('accrue', 'reverse')"
 	"  AND e.member_id IN " MEMBERS
 	THIS_MEASURE
-	"), back AS (SELECT r.reverses, sum(r.points) AS points FROM mine AS r"
-	"  WHERE r.kind = 'reverse' GROUP BY 1)"
+	"), back AS (SELECT r.reverses, sum(r.points - r.cut) AS points"
+	"  FROM mine AS r WHERE r.kind = 'reverse' GROUP BY 1)"
 	" SELECT coalesce(sum(a.points + coalesce(b.points, 0)), 0)::numeric"
 	" FROM mine AS a LEFT JOIN back AS b ON b.reverses = a.entry_id"
 	" WHERE a.kind = 'accrue' AND a.effective_at <@ $4",

@@ -116,8 +116,8 @@ work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
 	}
 	if (later > 0)
 		tier_load(ladders, ladder, work, later, true);
-	for (i = 0; i < later; i++)
-		work[i].has_standing = true;
+	for (i = 0; i < count; i++)
+		work[i].run.ladder = &work[i].algo;
 	tier_walk(ladders, ladder, work, count, until, LOOK_AHEAD);
 	return tier_book(ladders, ladder, work, count);
 }
