@@ -19,6 +19,7 @@
 #include "core/errors.h"
 #include "points/ledger.h"
 #include "score/engagement.h"
+#include "tier/seats.h"
 
 PG_FUNCTION_INFO_V1(community_enroll);
 PG_FUNCTION_INFO_V1(community_member_id);
@@ -255,7 +256,10 @@ community_close_member(PG_FUNCTION_ARGS)
 	core_run(&plan, values, NULL, false);
 	changed = SPI_processed == 1;
 	if (changed)
+	{
 		points_close_accounts(program, member);
+		tier_close_seats(program, member, "member closed");
+	}
 	if (!changed && !core_member_is_known(program, member, &closed))
 		core_refuse_member(program, member, false);
 	core_leave(&scope);

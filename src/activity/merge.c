@@ -3,11 +3,12 @@
  * merge.c
  *	  merge_members(): two members that are one and the same.
  *
- * Points and engagement go to the other member, and the first is closed.  Its
- * events stay as they are, as events are never changed: member_merge says who
- * bears them.  Locks are taken in this order: engagement rows of both, in
- * ascending order, then the accounts of both by member and currency, then the
- * row of the member.
+ * Points, engagement and paid terms go to the other member, and the first is
+ * closed; its seats go to those who wait.  Its events stay as they are, as
+ * events are never changed: member_merge says who bears them.  Locks are taken
+ * in this order: engagement rows of both, in ascending order, then the
+ * accounts of both by member and currency, then the row of the member, then
+ * seats.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +24,8 @@
 #include "core/errors.h"
 #include "points/ledger.h"
 #include "score/engagement.h"
+#include "tier/payment.h"
+#include "tier/seats.h"
 
 PG_FUNCTION_INFO_V1(community_merge_members);
 
@@ -137,6 +140,9 @@ close_member(const Merge *merge)
 	values[2] = Int64GetDatum(merge->into);
 	core_run(&plan, values, NULL, false);
 	points_close_accounts(merge->program, merge->from);
+	tier_close_seats(merge->program, merge->from,
+					 psprintf("merged into member %lld",
+							  (long long) merge->into));
 }
 
 /* merge_members(from_member, into_member, key, program) -> boolean */
@@ -170,6 +176,7 @@ community_merge_members(PG_FUNCTION_ARGS)
 							  merge.key);
 		insert_merge(&merge);
 		close_member(&merge);
+		(void) tier_settle_payments(merge.program, merge.from);
 		score_merge_engagement(merge.program, merge.from, merge.into);
 	}
 	core_leave(&scope);

@@ -20,7 +20,8 @@ BEGIN
 				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
 				'capture', 'release', 'transfer', 'balance', 'extend', 'reinstate', 'statement',
 				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate',
-				'lock_tier', 'veto_tier', 'invite_to_tier', 'end_ruling', 'grant_tier', 'revoke_tier')
+				'lock_tier', 'veto_tier', 'invite_to_tier', 'end_ruling', 'grant_tier', 'revoke_tier',
+				'claim_seat', 'release_seat', 'settle_payments')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -59,6 +60,7 @@ BEGIN
 		' community.budget_status,'
 		' community.measure, community.ladder, community.tier, community.tier_requirement,'
 		' community.ladder_version, community.tenure, community.standing, community.tier_ruling,'
+		' community.tier_seat, community.tier_seat_wait, community.seats,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;

@@ -17,6 +17,7 @@
 				('tenure', 'tenure_id', 'community.next_id()'),
 				('standing_touch', 'touch_id', 'community.next_id()'),
 				('tier_ruling', 'ruling_id', 'community.next_id()'),
+				('tier_seat_wait', 'wait_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
@@ -30,7 +31,7 @@
 
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
-				('envelope_claim')) AS r (relation)
+				('envelope_claim'), ('tier_seat_request')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)

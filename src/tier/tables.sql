@@ -211,7 +211,7 @@
 		);
 		CREATE INDEX tenure_member_idx ON community.tenure (program_id, member_id, ladder_id);
 		CREATE UNIQUE INDEX tenure_key_key ON community.tenure (program_id, key, source)
-			WHERE key IS NOT NULL AND superseded_at IS NULL;
+			WHERE key IS NOT NULL AND source <> 'purchased' AND superseded_at IS NULL;
 		COMMENT ON TABLE community.tenure IS 'who held which tier when, and since when and until when that was believed; rows are superseded, never edited';
 		COMMENT ON COLUMN community.tenure.program_id IS 'the program';
 		COMMENT ON COLUMN community.tenure.tenure_id IS 'the row';
