@@ -26,8 +26,10 @@ BEGIN
 		'[{"rank": 1, "name": "guest", "entry": "none", "seats": null, "requirements": []},
 		{"rank": 2, "name": "founder", "entry": "none", "seats": %s, "requirements": []},
 		{"rank": 3, "name": "patron", "entry": "none", "seats": 1, "requirements": []},
-		{"rank": 4, "name": "expert", "entry": "qualify", "seats": 2, "requirements": [{"position": 1}]},
-		{"rank": 5, "name": "board", "entry": "invitation", "seats": 2}]', seats)::jsonb));
+		{"rank": 4, "name": "expert", "entry": "qualify", "seats": 2, "requirements":
+			[{"position": 1, "measure_id": %s, "period": "lifetime", "attain": 2, "keep": 2}]},
+		{"rank": 5, "name": "board", "entry": "invitation", "seats": 2}]', seats,
+		community.define_measure('posts', 'count', '{post}'))::jsonb));
 END $$;
 -- other tests leave theirs behind
 CREATE VIEW pg_temp.tenure AS SELECT * FROM community.tenure WHERE program_id = community.current_program();
@@ -157,9 +159,11 @@ SELECT * FROM pg_temp.faults();
 SELECT community.close_member(20, 'left');
 SELECT pg_temp.refused($$SELECT community.claim_seat(20, 'club', 'founder', 'claim 20')$$);
 
--- what is required beside a seat is asked for; tier_is_attained() is a stand-in here
-CREATE FUNCTION community.tier_is_attained(bigint, text, text, timestamptz, bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$ SELECT $1 % 2 = 0 AND $2 = 'club' AND $3 IN ('expert', 'board') AND $5 = community.current_program() $$;
+-- what is required beside a seat is asked for, and without a seat gives no tier
+SELECT count(community.record(m, 'post', 'post ' || m || ' ' || n)) FROM generate_series(30, 40, 10) AS m, generate_series(1, 2) AS n;
+SELECT community.record(31, 'post', 'post 31') IS NOT NULL AS too_few;
+SELECT community.tier(30, 'club');
+SELECT community.invite_to_tier(30, 'club', 'board', '[2020-01-01,)', 'elected', 'invite 30') > 0 AS invited;
 SELECT * FROM community.claim_seat(30, 'club', 'expert', 'expert 30');
 SELECT pg_temp.refused($$SELECT community.claim_seat(31, 'club', 'expert', 'expert 31')$$);
 SELECT pg_temp.refused($$SELECT community.claim_seat(31, 'club', 'board', 'board 31')$$);
@@ -200,6 +204,5 @@ SET ROLE seats_analyst;
 SELECT tier, seats, taken, waiting FROM community.seats WHERE program_id = community.current_program() AND tier IN ('expert', 'patron') ORDER BY tier;
 SELECT pg_temp.refused($$SELECT community.claim_seat(40, 'club', 'expert', 'expert 40')$$);
 RESET ROLE;
-DROP FUNCTION community.tier_is_attained;
 DROP OWNED BY seats_app, seats_analyst;
 DROP ROLE seats_app, seats_analyst;

@@ -43,6 +43,7 @@ typedef struct CorePlan
 	int			nargs;
 	Oid			argtypes[CORE_MAX_ARGS];
 	const char *own_type;		/* what InvalidOid in argtypes stands for */
+	bool		by_index;		/* for few rows of large tables, always */
 	SPIPlanPtr	plan;
 	uint64		generation;		/* another one for each plan that is kept */
 } CorePlan;

@@ -38,6 +38,33 @@ find_own_type(const char *name)
 }
 
 static void
+turn_off(const char *name)
+{
+	(void) set_config_option(name, "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Plan a statement now, by indexes alone.  A table that is empty as yet would
+ * otherwise be read from end to end until somebody analyzes it.
+ */
+static void
+plan_by_index(SPIPlanPtr prepared)
+{
+	int			level = NewGUCNestLevel();
+	CachedPlan *planned;
+
+	turn_off("enable_seqscan");
+	turn_off("enable_hashjoin");
+	turn_off("enable_mergejoin");
+	turn_off("jit");
+	planned = SPI_plan_get_cached_plan(prepared);
+	if (planned != NULL)
+		ReleaseCachedPlan(planned, CurrentResourceOwner);
+	AtEOXact_GUC(true, level);
+}
+
+static void
 prepare(CorePlan *plan, bool keep)
 {
 	SPIPlanPtr	prepared;
@@ -58,6 +85,8 @@ prepare(CorePlan *plan, bool keep)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", plan->sql);
 	plan->plan = prepared;
 	plan->generation++;
+	if (keep && plan->by_index)
+		plan_by_index(prepared);
 }
 
 /* Give a kept plan back, as when its text is about to go away. */

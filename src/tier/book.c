@@ -100,11 +100,13 @@ read_rows(const TierLadders *ladders, const TierProgramLadder *ladder,
 {
 	static CorePlan all = {
 		.sql = BELIEVED,
+		.by_index = true,
 		.nargs = 3,
 		.argtypes = {INT8OID, INT8OID, INT8ARRAYOID}
 	};
 	static CorePlan lasting = {
 		.sql = BELIEVED " AND upper_inf(t.during)",
+		.by_index = true,
 		.nargs = 3,
 		.argtypes = {INT8OID, INT8OID, INT8ARRAYOID}
 	};
@@ -236,6 +238,7 @@ supersede(const TierLadders *ladders, const Rows *rows)
 		.sql = "UPDATE community.tenure SET superseded_at ="
 		" greatest(clock_timestamp(), recorded_at)"
 		" WHERE program_id = $1 AND tenure_id = ANY ($2)",
+		.by_index = true,
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8ARRAYOID}
 	};
@@ -281,6 +284,7 @@ insert_rows(const TierLadders *ladders, const TierProgramLadder *ladder,
 		" nullif(u.ends, 'infinity'), u.version, u.reason"
 		" FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11) AS u (member_id,"
 		" since, until, ends, version, rank, grace, tier, reason)",
+		.by_index = true,
 		.nargs = 11,
 		.argtypes = {INT8OID, INT8OID, INT8ARRAYOID, TIMESTAMPTZARRAYOID,
 			TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID,
@@ -350,6 +354,7 @@ write_standing(const TierLadders *ladders, const TierProgramLadder *ladder,
 		" as_of = $4, due = $5, stale_at = $6, falling_at = $7, since = $8,"
 		" ends_at = $9, version_id = $10, seen_id = $11, rank = $12,"
 		" grace = $13, amounts = $14, scores = $15",
+		.by_index = true,
 		.nargs = 15,
 		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID,
 			TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,

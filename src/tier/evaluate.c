@@ -150,8 +150,8 @@ is_touched(int64 program, int64 member)
 }
 
 /* The ladder of that name, or an error. */
-static const TierProgramLadder *
-ladder_argument(const TierLadders *ladders, Datum name)
+const TierProgramLadder *
+tier_ladder_argument(const TierLadders *ladders, Datum name)
 {
 	const TierProgramLadder *ladder = tier_find_ladder(ladders, name);
 
@@ -238,7 +238,7 @@ community_tier(PG_FUNCTION_ARGS)
 	as_of = PG_GETARG_TIMESTAMPTZ(2);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
-	ladder = ladder_argument(ladders, PG_GETARG_DATUM(1));
+	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
 	tier_look(ladders, ladder, PG_GETARG_INT64(0), as_of, false, 0, &work);
 	(void) other_sources(ladders->program, ladder->id, PG_GETARG_INT64(0),
 						 as_of, &tier, &rank);
@@ -288,7 +288,7 @@ community_tenures(PG_FUNCTION_ARGS)
 	type = lookup_type_cache(TSTZRANGEOID, TYPECACHE_RANGE_INFO);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
-	ladder = ladder_argument(ladders, PG_GETARG_DATUM(1));
+	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
 	tier_look(ladders, ladder, PG_GETARG_INT64(0), PG_GETARG_TIMESTAMPTZ(2),
 			  true, 0, &work);
 	for (i = 0; i < work.run.nspans; i++)

@@ -46,3 +46,16 @@ AS 'MODULE_PATHNAME', 'community_tenures';
 COMMENT ON FUNCTION community.tenures IS
 'the tenures of a member on a ladder by qualification until a time, worked out from the beginning';
 REVOKE ALL ON FUNCTION community.tenures FROM PUBLIC;
+
+CREATE FUNCTION community.tier_is_attained(
+	member pg_catalog.int8,
+	ladder pg_catalog.text,
+	tier pg_catalog.text,
+	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS pg_catalog.bool
+LANGUAGE C STABLE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_tier_is_attained';
+COMMENT ON FUNCTION community.tier_is_attained IS
+'whether a member meets at a time what a tier of the version then in force requires, with an invitation where it needs one';
+REVOKE ALL ON FUNCTION community.tier_is_attained FROM PUBLIC;

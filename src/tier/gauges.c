@@ -73,6 +73,7 @@ typedef struct Reading
 
 /* the last argument is not used, so that all have the same ones */
 #define ITEM_ARGS \
+	.by_index = true, \
 	.nargs = 8, \
 	.argtypes = {INT8OID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, \
 	TIMESTAMPTZARRAYOID, INT8ARRAYOID, TEXTARRAYOID, JSONBOID, INT8OID}
@@ -210,6 +211,18 @@ add_stretch(Reading *reading, int work, TimestampTz after, TimestampTz to,
 	stretch->count = 0;
 }
 
+/*
+ * Months end on different days, so t - 1 month goes back when t goes on from
+ * the last day of a short one.  What has fallen out stays out; near such an end
+ * more is read than is needed, and looked at one by one.
+ */
+static TimestampTz
+leeway(const TierMeter *meter)
+{
+	return meter->period.kind == PERIOD_ROLLING && meter->period.month != 0 ?
+		4 * USECS_PER_DAY : 0;
+}
+
 /* Does the gauge need all of the period that holds as_of? */
 static bool
 needs_window(const TierMeter *meter)
@@ -258,15 +271,15 @@ plan_stretches(Reading *reading, int n)
 			from = start_of_day(reading, as_of);
 		if (meter->period.kind != PERIOD_ROLLING && from > DT_NOBEGIN)
 			from--;
-		add_stretch(reading, n, from, DT_NOEND, all);
+		add_stretch(reading, n, from - leeway(meter), DT_NOEND, all);
 		return;
 	}
 	if (meter->period.kind == PERIOD_ROLLING)
 	{
 		tier_window(reading->ladders, meter, work->joined_at, reading->until,
 					&falls_to, &to);
-		falls_to = Min(falls_to, as_of);
-		add_stretch(reading, n, from, falls_to, all);
+		falls_to = Min(falls_to + leeway(meter), as_of);
+		add_stretch(reading, n, from - leeway(meter), falls_to, all);
 		add_stretch(reading, n, falls_to, as_of, reading->ahead);
 	}
 	add_stretch(reading, n, as_of, DT_NOEND, all);
@@ -371,7 +384,7 @@ roll(Reading *reading, TierWork *work, const Stretch *stretch)
 		if (item->at > as_of)
 			add_change(work, item->at, reading->gauge, TIER_ADD,
 					   item->amount, 0);
-		if (leaves != TIER_NEVER)
+		if (leaves != TIER_NEVER && leaves > as_of)
 			add_change(work, leaves, reading->gauge, TIER_ADD,
 					   -item->amount, 0);
 	}

@@ -43,7 +43,8 @@ static uint64 kept_programs = 0;
 
 #define READ_VERSIONS(versions) \
 	"SELECT v.ladder_id, v.version_id, lower(v.valid), upper(v.valid)," \
-	" d.name, d.promotion = 'at_once', d.promotion_period, d.demotion," \
+	" d.name, d.promotion_period IS NULL, d.promotion_period," \
+	" coalesce(d.demotion, 'never')," \
 	" d.term, d.term_rounding, coalesce(d.grace, '0')," \
 	" coalesce(d.dwell, '0'), d.landing = 'one_down'," \
 	" coalesce(d.grandfather, false)," \
@@ -59,10 +60,12 @@ static uint64 kept_programs = 0;
 	"SELECT v.ladder_id, v.version_id, t.rank::bigint, t.name, t.entry," \
 	" coalesce(t.needs, coalesce(jsonb_array_length(t.requirements), 0))" \
 	"  ::bigint," \
-	" coalesce(jsonb_array_length(t.requirements), 0)::bigint" \
+	" coalesce(jsonb_array_length(t.requirements), 0)::bigint," \
+	" t.seats IS NOT NULL" \
 	" FROM (" versions ") AS v," \
 	" jsonb_to_recordset(v.definition -> 'tiers') AS t (rank integer," \
-	"  name text, entry text, needs integer, requirements jsonb)" \
+	"  name text, entry text, needs integer, seats integer," \
+	"  requirements jsonb)" \
 	" ORDER BY v.ladder_id, lower(v.valid) NULLS FIRST, t.rank"
 
 #define READ_REQUIREMENTS(versions) \
@@ -221,11 +224,17 @@ read_rungs(TierLadders *ladders)
 		char	   *entry = core_text(i, 5);
 		TierRung   *rung = &version->rungs[version->nrungs++];
 
+		if (core_int64(i, 3) != version->nrungs)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("tiers of version %lld of ladder \"%s\" have no ranks from 1 without gap",
+							(long long) version->id, ladder->name)));
 		rung->name = core_text(i, 4);
 		rung->entry = strcmp(entry, "qualify") == 0 ? TIER_BY_REQUIREMENTS :
 			strcmp(entry, "invitation") == 0 ? TIER_BY_INVITATION :
 			TIER_NOT_BY_QUALIFYING;
 		rung->needs = (int) core_int64(i, 6);
+		rung->by_seat = core_bool(i, 8);
 		rung->requirements = palloc0_array(TierRequirement,
 										   core_int64(i, 7) + 1);
 	}
@@ -511,7 +520,8 @@ end_of_term(void *arg, const TierVersion *version, int64 from, bool past)
 	if (rules->term != NULL)
 		end = period_add_interval(from, rules->term, anchor->zone);
 	if (rules->has_rounding)
-		end = end_of_period(anchor, &rules->rounding, past ? end - 1 : end);
+		end = end_of_period(anchor, &rules->rounding,
+							past && rules->term != NULL ? end - 1 : end);
 	return end;
 }
 

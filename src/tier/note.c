@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -23,6 +24,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "tier/note.h"
+#include "tier/payment.h"
 
 /* Of what falls out of a rolling period, so much is looked at in advance. */
 #define LOOK_AHEAD		64
@@ -159,6 +161,13 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
 		(void) work_out(ladders, ladder, &member, &occurred_at, 1,
 						Min(occurred_at, now));
 	}
+	if (!tier_payments_are_known(program))
+		core_connect(scope);
+	if (tier_is_payment(program, type))
+	{
+		core_connect(scope);
+		(void) tier_settle_payments(program, member);
+	}
 }
 
 /* Members have something new at a time, or before as_of of their standings. */
@@ -194,16 +203,18 @@ void
 tier_note_correction(int64 program, int64 event_id)
 {
 	static CorePlan plan = {
-		.sql = "SELECT o.member_id, o.occurred_at"
+		.sql = "SELECT o.member_id, o.occurred_at, o.type"
 		" FROM community.event AS v JOIN community.event AS o"
 		" ON o.program_id = v.program_id AND o.event_id = v.corrects"
 		" WHERE v.program_id = $1 AND v.event_id = $2",
+		.by_index = true,
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
 	Datum		values[2];
 	int64		member;
 	TimestampTz occurred_at;
+	Datum		type;
 	bool		isnull;
 
 	AcceptInvalidationMessages();
@@ -216,6 +227,9 @@ tier_note_correction(int64 program, int64 event_id)
 		return;
 	member = core_int64(0, 1);
 	occurred_at = DatumGetTimestampTz(core_field(0, 2, &isnull));
+	type = core_field(0, 3, &isnull);
+	if (tier_is_payment(program, datumCopy(type, false, -1)))
+		(void) tier_settle_payments(program, member);
 	note_members(program, &member, &occurred_at, 1,
 				 Min(occurred_at, GetCurrentTimestamp()));
 }
@@ -245,6 +259,32 @@ counted_types(const TierLadders *ladders)
 										 TEXTOID, CurrentMemoryContext);
 		}
 	return makeArrayResult(types, CurrentMemoryContext);
+}
+
+/* Settle the payments in the set "recorded". */
+static void
+settle_recorded(int64 program, bool keep)
+{
+	static CorePlan plan = {
+		.sql = "SELECT array_agg(DISTINCT r.member_id) FROM recorded AS r"
+		" WHERE r.type IN (SELECT t.value ->> 'fee_type'"
+		"  FROM community.ladder_version AS v,"
+		"  jsonb_array_elements(v.definition -> 'tiers') AS t (value)"
+		"  WHERE v.program_id = $1)",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	CorePlan	once = plan;
+	Datum		values[1];
+	Datum		members;
+	bool		isnull;
+
+	values[0] = Int64GetDatum(program);
+	core_run(keep ? &plan : &once, values, NULL, false);
+	members = core_field(0, 1, &isnull);
+	if (!isnull)
+		(void) tier_settle_payments_of(program,
+									   DatumGetArrayTypePCopy(members));
 }
 
 /*
@@ -295,6 +335,7 @@ tier_note_recorded(int64 program, bool keep)
 	}
 	note_members(program, members, since, count,
 				 Min(until, GetCurrentTimestamp()));
+	settle_recorded(program, keep);
 }
 
 /* Let a member be worked out anew, without waiting for its lock. */
@@ -304,6 +345,7 @@ tier_touch_member(int64 program, int64 member)
 	static CorePlan plan = {
 		.sql = "INSERT INTO community.standing_touch (program_id, member_id)"
 		" VALUES ($1, $2)",
+		.by_index = true,
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
@@ -328,6 +370,7 @@ tier_work_out(int64 program, int64 *members, int count, TimestampTz as_of)
 		" SELECT u.member_id, EXISTS (SELECT FROM gone AS g"
 		"  WHERE g.member_id = u.member_id)"
 		" FROM unnest($2) WITH ORDINALITY AS u (member_id, n) ORDER BY u.n",
+		.by_index = true,
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8ARRAYOID}
 	};

@@ -102,7 +102,7 @@ is_in_window(const Adding *adding, const TierMeter *meter,
 	if (meter->period.kind != PERIOD_ROLLING)
 		return at >= from;
 	*until = tier_leaves_at(&meter->period, at, adding->ladders->zone);
-	return at > from;
+	return *until > as_of;
 }
 
 /* Add the event to a gauge; false when that is not all there is to it. */
@@ -141,7 +141,8 @@ changes_tier(const Adding *adding, const TierVersion *version)
 	int			rank;
 
 	for (rank = version->nrungs; rank > state->rank; rank--)
-		if (version->rungs[rank - 1].entry != TIER_NOT_BY_QUALIFYING &&
+		if (!version->rungs[rank - 1].by_seat &&
+			version->rungs[rank - 1].entry != TIER_NOT_BY_QUALIFYING &&
 			tier_meets(algo, state, &version->rungs[rank - 1], false,
 					   state->as_of))
 			return true;

@@ -123,6 +123,7 @@ read_rulings(const TierLadders *ladders, const TierProgramLadder *ladder,
 		" JOIN community.tier_ruling AS r ON r.program_id = $1"
 		"  AND r.member_id = u.member_id AND r.ladder_id = $2"
 		" WHERE r.superseded_at IS NULL ORDER BY u.n, r.ruling_id",
+		.by_index = true,
 		.nargs = 3,
 		.argtypes = {INT8OID, INT8OID, INT8ARRAYOID}
 	};
@@ -172,6 +173,7 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 		" LEFT JOIN community.standing AS s ON s.program_id = $1"
 		"  AND s.ladder_id = $2 AND s.member_id = u.member_id"
 		" ORDER BY u.n",
+		.by_index = true,
 		.nargs = 3,
 		.argtypes = {INT8OID, INT8OID, INT8ARRAYOID}
 	};

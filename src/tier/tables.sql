@@ -203,10 +203,10 @@
 				int8range(program_id, program_id, '[]') WITH &&,
 				int8range(member_id, member_id, '[]') WITH &&,
 				int8range(ladder_id, ladder_id, '[]') WITH &&,
-				int4range(CASE source WHEN 'purchased' THEN 1000 + rank WHEN 'granted' THEN 2000 + rank
-						WHEN 'matched' THEN 3000 + rank WHEN 'seat' THEN 4000 + rank ELSE 0 END,
-					CASE source WHEN 'purchased' THEN 1000 + rank WHEN 'granted' THEN 2000 + rank
-						WHEN 'matched' THEN 3000 + rank WHEN 'seat' THEN 4000 + rank ELSE 0 END, '[]') WITH &&,
+				int8range(CASE WHEN source IN ('qualified', 'grace') THEN 0
+					ELSE hashtextextended(source || ' ' || tier, 0) >> 1 END,
+					CASE WHEN source IN ('qualified', 'grace') THEN 0
+					ELSE hashtextextended(source || ' ' || tier, 0) >> 1 END, '[]') WITH &&,
 				during WITH &&) WHERE (superseded_at IS NULL)
 		);
 		CREATE INDEX tenure_member_idx ON community.tenure (program_id, member_id, ladder_id);

@@ -134,6 +134,8 @@ extern void tier_walk(const TierLadders *ladders,
 					  int count, TimestampTz until, int ahead);
 
 /* evaluate.c */
+extern const TierProgramLadder *tier_ladder_argument(const TierLadders *ladders,
+													 Datum name);
 extern void tier_evaluate(int64 program, int64 member, TimestampTz as_of,
 						  Tuplestorestate *store, TupleDesc desc);
 extern void tier_look(const TierLadders *ladders,

@@ -81,9 +81,10 @@ permitted_rank(const TierRun *run, const TierVersion *version, int64 at)
 static bool
 is_open(const TierRun *run, const TierRung *rung, int64 at)
 {
-	return rung->entry == TIER_BY_REQUIREMENTS ||
-		(rung->entry == TIER_BY_INVITATION &&
-		 is_ruled(run, TIER_INVITATION, rung->name, at));
+	return !rung->by_seat &&
+		(rung->entry == TIER_BY_REQUIREMENTS ||
+		 (rung->entry == TIER_BY_INVITATION &&
+		  is_ruled(run, TIER_INVITATION, rung->name, at)));
 }
 
 /* A decayed score, kept as it was at as_of, as it is at a later time. */
@@ -304,10 +305,11 @@ static void
 begin_grace(TierRun *run, int64 at)
 {
 	const TierCalendar *calendar = &run->ladder->calendar;
+	int64		ends = calendar->grace_end(calendar->arg, held_version(run),
+										   at);
 
-	begin_span(run, at, run->state.rank, true,
-			   calendar->grace_end(calendar->arg, held_version(run), at),
-			   TIER_GRACED);
+	leave_old_version(run, at);
+	begin_span(run, at, run->state.rank, true, ends, TIER_GRACED);
 }
 
 /* A term or grace has ended; the past is judged. */
@@ -357,16 +359,22 @@ is_promotion_time(const TierRun *run, int64 at)
 static void
 judge_drop(TierRun *run, int64 at)
 {
-	const TierVersion *version = held_version(run);
 	const TierCalendar *calendar = &run->ladder->calendar;
+	const TierVersion *version;
 
-	if (is_kept(run, at) ||
-		at < calendar->dwell_end(calendar->arg, version, run->state.since))
-		return;
-	if (version->has_grace)
-		begin_grace(run, at);
-	else
-		land(run, at, false, TIER_MAX_RANK, TIER_DEMOTED);
+	/* where one lands may be lost at once, too */
+	while (run->state.rank > 0 && !run->state.grace && !is_kept(run, at))
+	{
+		version = held_version(run);
+		if (version->demotion != TIER_DEMOTE_ON_DROP ||
+			at < calendar->dwell_end(calendar->arg, version,
+									 run->state.since))
+			return;
+		if (version->has_grace)
+			begin_grace(run, at);
+		else
+			land(run, at, false, TIER_MAX_RANK, TIER_DEMOTED);
+	}
 }
 
 /* Judge what is, once the changes of the time have been made. */

@@ -65,6 +65,7 @@ typedef struct TierRung
 {
 	const char *name;
 	TierEntry	entry;
+	bool		by_seat;		/* and by a seat alone */
 	int			needs;
 	int			nrequirements;
 	TierRequirement *requirements;
