@@ -111,7 +111,7 @@ SELECT community.grant_tier(1, 'club', 'gold', '[2025-06-01,2025-07-01)', 'match
 SELECT community.grant_tier(1, 'club', 'gold', '[2020-06-01,2020-07-01)', reason => 'early', key => 'g3') > 0 AS granted;
 SELECT community.grant_tier(1, 'club', 'bronze', '[2024-06-01,2024-07-01)', reason => 'early', key => 'g4') > 0 AS granted;
 SELECT community.grant_tier(1, 'club', 'silver', '[2025-06-01,2025-07-01)', reason => 'gone', key => 'g5') > 0 AS granted;
-SELECT community.grant_tier(1, 'club', 'gold', '[2024-06-15,)', 'matched', 'beside', 'g6') > 0 AS granted;
+SELECT community.grant_tier(1, 'club', 'gold', '[2024-06-15,2025-06-01)', 'matched', 'beside', 'g6') > 0 AS granted;
 SELECT community.grant_tier(1, 'club', 'gold', '[2024-07-01,)', reason => 'after', key => 'g7') > 0 AS granted;
 SELECT * FROM pg_temp.grant;
 SELECT community.grant_tier(1, 'club', 'gold', '[2024-06-01,2024-07-01)', reason => 'again', key => 'g1') = pg_temp.tenure('g1') AS same,

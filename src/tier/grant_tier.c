@@ -70,39 +70,35 @@ find_rank(const TierDecision *grant)
 
 /* One source gives a tier once at a time. */
 static void
-check_overlap(const TierDecision *grant, int32 rank)
+check_overlap(const TierDecision *grant)
 {
 	static CorePlan plan = {
-		.sql = "SELECT t.key, t.during::text, t.tier, t.tier = $7"
+		.sql = "SELECT t.key, t.during::text"
 		" FROM community.tenure AS t"
 		" WHERE t.program_id = $1 AND t.member_id = $2 AND t.ladder_id = $3"
-		" AND t.source = $4 AND t.rank = $5 AND t.superseded_at IS NULL"
+		" AND t.source = $4 AND t.tier = $5 AND t.superseded_at IS NULL"
 		" AND t.during && $6 ORDER BY lower(t.during) LIMIT 1",
-		.nargs = 7,
-		.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, INT4OID,
-		TSTZRANGEOID, TEXTOID}
+		.nargs = 6,
+		.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID,
+		TSTZRANGEOID}
 	};
-	Datum		values[7];
+	Datum		values[6];
 
 	values[0] = Int64GetDatum(grant->program);
 	values[1] = Int64GetDatum(grant->member);
 	values[2] = Int64GetDatum(grant->ladder_id);
 	values[3] = CStringGetTextDatum(grant->kind);
-	values[4] = Int32GetDatum(rank);
+	values[4] = grant->tier;
 	values[5] = grant->during;
-	values[6] = grant->tier;
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_EXCLUSION_VIOLATION),
 			 errmsg("member %lld is %s tier \"%s\" of ladder \"%s\" during %s already",
-					(long long) grant->member, grant->kind, core_text(0, 3),
+					(long long) grant->member, grant->kind,
+					TextDatumGetCString(grant->tier),
 					TextDatumGetCString(grant->ladder), core_text(0, 2)),
-			 core_bool(0, 4) ? 0 :
-			 errdetail("Tiers \"%s\" and \"%s\" have rank %d, each in its version.",
-					   core_text(0, 3), TextDatumGetCString(grant->tier),
-					   rank),
 			 errhint("Grant it for when that has ended, or revoke that grant, whose key is \"%s\".",
 					 core_text(0, 1))));
 }
@@ -175,7 +171,7 @@ community_grant_tier(PG_FUNCTION_ARGS)
 	{
 		tier_decision_check_member(&grant, closed);
 		rank = find_rank(&grant);
-		check_overlap(&grant, rank);
+		check_overlap(&grant);
 		id = insert_grant(&grant, rank);
 	}
 	core_leave(&scope);
