@@ -23,7 +23,7 @@ DECLARE
 	kept text;
 BEGIN
 	SELECT string_agg(s.points || CASE WHEN s.cut <> 0 OR s.cut_by <> '' THEN format(' (%s off by %s)', s.cut, s.cut_by) ELSE '' END, ' + ' ORDER BY s.n) INTO promised
-	FROM community.simulate($1, $2, $3, $4, $5) WITH ORDINALITY AS s (member, currency, rule, rule_id, points, cut, cut_by, available_at, expires_at, priority, n);
+	FROM community.simulate($1, $2, $3, $4, $5) WITH ORDINALITY AS s (member, currency, rule, rule_id, points, cut, cut_by, available_at, expires_at, priority, factor, n);
 	SELECT event_id INTO id FROM community.record($1, $2, 'c' || community.next_id(), $3, $4, $5);
 	SELECT string_agg(format('%s', array_to_string(e.rule_points, ' + ')) || CASE WHEN e.cut > 0 THEN format(', cut %s by %s', e.cut, (SELECT string_agg(c.name, ', ' ORDER BY o)
 		FROM unnest(e.cut_by) WITH ORDINALITY AS u (id, o) JOIN community.cap c ON c.program_id = e.program_id AND c.cap_id = u.id)) ELSE '' END, '; ' ORDER BY e.line) INTO kept

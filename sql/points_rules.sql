@@ -26,7 +26,7 @@ DECLARE
 BEGIN
 	SELECT string_agg(format('%s %s: %s', s.member, s.currency, s.rules), '; ' ORDER BY s.member, s.side, s.currency) INTO promised
 	FROM (SELECT g.member, g.currency, r.recipient AS side, string_agg(g.points::text, ' + ' ORDER BY g.n) AS rules
-		FROM community.simulate($3, $1, $2, $6, $4, $5) WITH ORDINALITY AS g (member, currency, rule, rule_id, points, cut, cut_by, available_at, expires_at, priority, n)
+		FROM community.simulate($3, $1, $2, $6, $4, $5) WITH ORDINALITY AS g (member, currency, rule, rule_id, points, cut, cut_by, available_at, expires_at, priority, factor, n)
 		JOIN community.accrual_rule r ON r.program_id = community.current_program() AND r.rule_id = g.rule_id GROUP BY 1, 2, 3) s;
 	receipt := community.record($3, $1, 'e' || community.next_id(), $2, $6, $4, $5);
 	SELECT string_agg(format('%s %s: %s', e.member_id, c.code, array_to_string(e.rule_points, ' + ')), '; '

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
@@ -30,7 +31,7 @@ enum
 {
 	GAIN_MEMBER, GAIN_CURRENCY, GAIN_RULE, GAIN_RULE_ID, GAIN_POINTS,
 	GAIN_CUT, GAIN_CUT_BY, GAIN_AVAILABLE_AT, GAIN_EXPIRES_AT, GAIN_PRIORITY,
-	GAIN_COLUMNS
+	GAIN_FACTOR, GAIN_COLUMNS
 };
 
 /* An empty set of rows as the result of the call. */
@@ -129,6 +130,15 @@ cut_by(const PointsRules *rules, const PointsGrant *grant, int rule)
 	return names.len > 0 ? names.data : NULL;
 }
 
+/* A number that is kept times the scale of rules. */
+static Datum
+scaled_datum(int64 scaled)
+{
+	Numeric		number = int64_div_fast_to_numeric(scaled, 6);
+
+	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(number));
+}
+
 /* One row for each rule that applies. */
 static void
 put_grant(Tuplestorestate *store, TupleDesc desc, const PointsRules *rules,
@@ -159,6 +169,9 @@ put_grant(Tuplestorestate *store, TupleDesc desc, const PointsRules *rules,
 		values[GAIN_AVAILABLE_AT] = TimestampTzGetDatum(lot.available_at);
 		values[GAIN_EXPIRES_AT] = TimestampTzGetDatum(lot.expires_at);
 		values[GAIN_PRIORITY] = Int32GetDatum(lot.priority);
+		values[GAIN_FACTOR] =
+			scaled_datum(grant->factors == NULL ? POINTS_RULE_SCALE :
+						 grant->factors[i]);
 		tuplestore_putvalues(store, desc, values, nulls);
 	}
 }

@@ -21,7 +21,8 @@ BEGIN
 				'capture', 'release', 'transfer', 'balance', 'extend', 'reinstate', 'statement',
 				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate',
 				'lock_tier', 'veto_tier', 'invite_to_tier', 'end_ruling', 'grant_tier', 'revoke_tier',
-				'claim_seat', 'release_seat', 'settle_payments')
+				'claim_seat', 'release_seat', 'settle_payments',
+				'has_benefit', 'benefits')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -46,7 +47,7 @@ BEGIN
 		WHERE p.pronamespace = 'community'::regnamespace
 			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance',
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
-				'measure_value')
+				'measure_value', 'has_benefit', 'benefits')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -61,6 +62,8 @@ BEGIN
 		' community.measure, community.ladder, community.tier, community.tier_requirement,'
 		' community.ladder_version, community.tenure, community.standing, community.tier_ruling,'
 		' community.tier_seat, community.tier_seat_wait, community.seats,'
+		' community.benefit, community.tier_benefit,'
+		' community.benefit_grant, community.benefit_allowance,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;

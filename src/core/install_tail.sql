@@ -18,6 +18,9 @@
 				('standing_touch', 'touch_id', 'community.next_id()'),
 				('tier_ruling', 'ruling_id', 'community.next_id()'),
 				('tier_seat_wait', 'wait_id', 'community.next_id()'),
+				('benefit', 'benefit_id', 'community.next_id()'),
+				('tier_benefit', 'listing_id', 'community.next_id()'),
+				('benefit_grant', 'grant_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
@@ -71,11 +74,24 @@
 			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_ladders()', thing.relation);
 	END LOOP;
 
+	-- so are benefits that tiers bring, and which tier brings them
+	FOR thing IN SELECT r.relation FROM (VALUES ('benefit'), ('tier_benefit')) AS r (relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = ('community.' || r.relation)::regclass
+				AND t.tgfoid = 'community.guard_benefits()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_benefits()', thing.relation);
+		EXECUTE format('CREATE TRIGGER guard_order AFTER INSERT OR UPDATE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_benefits()', thing.relation);
+	END LOOP;
+
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
+				('benefit'), ('tier_benefit'),
 				('ladder_version')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid

@@ -19,6 +19,8 @@
 #include "core/errors.h"
 #include "points/rules.h"
 
+PointsFactors points_factors = NULL;
+
 /* Does the document contain the filter?  A document of 0 is empty. */
 static bool
 contains(Datum document, struct Jsonb *filter)
@@ -107,7 +109,7 @@ evaluate(PointsGrant *grant, const PointsEvent *event)
 		terms[i] = grant->rules[i]->term;
 	grant->given = palloc_array(int64, grant->count);
 	grant->shares = palloc_array(int64, grant->count);
-	if (!points_evaluate(terms, grant->count, event->amount,
+	if (!points_evaluate(terms, grant->factors, grant->count, event->amount,
 						 grant->currency->rounding, grant->given))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -126,6 +128,38 @@ evaluate(PointsGrant *grant, const PointsEvent *event)
 				 errmsg("cannot give %lld points to member %lld at once: the limit is %lld",
 						(long long) grant->points, (long long) grant->member,
 						(long long) POINTS_MAX_CREDIT)));
+}
+
+/* What a recipient multiplies all that its grants are made of. */
+static void
+find_factors(const PointsEvent *event, PointsGrant *grants, int count)
+{
+	const char **rules;
+	int64	   *currency_ids;
+	int64	   *factors;
+	int			total = 0;
+	int			n = 0;
+	int			i;
+	int			j;
+
+	if (points_factors == NULL || count == 0)
+		return;
+	for (i = 0; i < count; i++)
+		total += grants[i].count;
+	rules = palloc_array(const char *, total);
+	currency_ids = palloc_array(int64, total);
+	factors = palloc_array(int64, total);
+	for (i = 0; i < count; i++)
+		for (j = 0; j < grants[i].count; j++)
+		{
+			rules[n] = grants[i].rules[j]->name;
+			currency_ids[n++] = grants[i].currency->id;
+		}
+	if (!points_factors(event->program, grants[0].member, event->occurred_at,
+						total, rules, currency_ids, factors))
+		return;
+	for (i = 0; i < count; factors += grants[i++].count)
+		grants[i].factors = factors;
 }
 
 /* Sorts by member, then currency; of one member, its own event first. */
@@ -162,6 +196,7 @@ points_grants(const PointsRules *rules, const PointsEvent *event,
 	for (side = 0; side < 2; side++)
 	{
 		PointsGrant *grant = NULL;
+		int			first = n;
 		int			ordinal = 0;
 
 		if ((sides & (side == 0 ? POINTS_OWN : POINTS_TARGET)) == 0)
@@ -187,6 +222,7 @@ points_grants(const PointsRules *rules, const PointsEvent *event,
 			}
 			grant->rules[grant->count++] = rule;
 		}
+		find_factors(event, &grants[first], n - first);
 	}
 	for (i = 0; i < n; i++)
 	{

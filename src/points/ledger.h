@@ -256,6 +256,12 @@ extern void points_accrue(const PointsCurrency *currency,
 						  const PointsRequest *request, Datum key,
 						  Datum reason, PointsPosting *posting);
 
+/* gift.c */
+extern void points_give(int64 program, int64 member, int64 currency_id,
+						int64 points, const char *kind, TimestampTz at,
+						const TimestampTz *expires_at, Datum key,
+						Datum reason);
+
 /* release.c */
 extern Purse *points_release_lots(const PointsAccount *account,
 								  const Purse *lots);
@@ -269,6 +275,8 @@ extern void points_release_pending(int64 program, Datum key,
 extern void points_reverse_call(int64 program, Datum key, bool has_points,
 								int64 points, Datum request_key, Datum reason,
 								PointsPosting *posting);
+extern int64 points_take_gift(int64 program, Datum key, bool unspent,
+							  Datum reason);
 extern Purse *points_take_back(const PointsAccount *account,
 							   const Purse *credit, int64 *taken);
 

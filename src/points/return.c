@@ -493,3 +493,47 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 	}
 	claim_request(program, request_key, posting->entry_id);
 }
+
+/*
+ * Take back what the program has given under a key: what is left of its lots,
+ * or all of it, as far as the policy of the currency goes.  Gives the points
+ * that were taken.  Inside core_enter().
+ */
+int64
+points_take_gift(int64 program, Datum key, bool unspent, Datum reason)
+{
+	Original	original;
+	PointsPosting posting;
+	PointsAccount *account;
+	PointsAccount *other;
+	Purse	   *lots;
+	Purse	   *delta;
+	int64		taken;
+
+	if (!find_original(program, key, &original))
+		elog(ERROR, "no entry with key \"%s\"", TextDatumGetCString(key));
+	lock_accounts(points_currency_by_id(program, original.posting.currency_id),
+				  &original, &account, &other);
+	/* as it is now that nobody else can change it */
+	(void) find_original(program, key, &original);
+	if (original.left == 0)
+		return 0;
+	lots = next_part(&original, original.left);
+	if (original.released)
+		lots = points_as_released(lots);
+	if (unspent)
+	{
+		delta = take_own(account, points_free(account), lots, false);
+		taken = -purse_total(delta);
+		if (taken == 0)
+			return 0;
+	}
+	else
+		delta = points_take_back(account,
+								 points_returnable(account, lots, 0,
+												   original.left), &taken);
+	reverse_line(account, &original, key, reason, delta,
+				 unspent ? 0 : original.left - taken,
+				 original.posting.entry_id, &posting);
+	return taken;
+}

@@ -7,6 +7,10 @@
  * point.  It is rounded after each rule, and what a rule is said to have given
  * is the difference, so the shares add up to the rounded total.
  *
+ * What a member holds may multiply what rules give it.  Then the shares are
+ * worked out as fractions, each is multiplied, and only the running total of
+ * these is rounded: three times a third of a point is a point here as well.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -115,18 +119,127 @@ round_fraction(const Fraction *value, PointsRounding rounding, int64 *result)
 	return whole <= PG_INT64_MAX;
 }
 
+/* a - b, or false where 128 bits do not suffice */
+static bool
+subtract(Fraction *value, Fraction term)
+{
+	term.n = -term.n;
+	return add(value, term);
+}
+
+/* Take what is below zero from the gains before it, the nearest first. */
+static bool
+settle_gains(Fraction *gains, int count)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < count; i++)
+	{
+		Fraction	excess = {-gains[i].n, gains[i].d};
+
+		if (excess.n <= 0)
+			continue;
+		gains[i] = (Fraction)
+		{
+			0, 1
+		};
+		for (j = i - 1; j >= 0 && excess.n > 0; j--)
+		{
+			Fraction	rest = gains[j];
+
+			if (!subtract(&rest, excess))
+				return false;
+			if (rest.n >= 0)
+			{
+				gains[j] = rest;
+				break;
+			}
+			gains[j] = (Fraction)
+			{
+				0, 1
+			};
+			excess = (Fraction)
+			{
+				-rest.n, rest.d
+			};
+		}
+	}
+	return true;
+}
+
+/* What each rule gives, as fractions that are not negative. */
+static bool
+evaluate_gains(const PointsTerm *terms, int count, int64 amount,
+			   Fraction *gains)
+{
+	Fraction	value = {0, 1};
+	Fraction	before = {0, 1};
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (!apply(&value, &terms[i], amount))
+			return false;
+		/* a value below zero gives nothing, as when it is rounded */
+		gains[i] = value.n < 0 ? (Fraction)
+		{
+			0, 1
+		} : value;
+		if (!subtract(&gains[i], before))
+			return false;
+		before = value.n < 0 ? (Fraction)
+		{
+			0, 1
+		} : value;
+	}
+	return settle_gains(gains, count);
+}
+
+/* The same with a factor, times the scale, for what each rule gives. */
+static bool
+evaluate_with_factors(const PointsTerm *terms, const int64 *factors,
+					  int count, int64 amount, PointsRounding rounding,
+					  int64 *shares)
+{
+	Fraction   *gains = palloc_array(Fraction, count);
+	Fraction	total = {0, 1};
+	int64		before = 0;
+	int			i;
+
+	if (!evaluate_gains(terms, count, amount, gains))
+		return false;
+	for (i = 0; i < count; i++)
+	{
+		int64		after;
+
+		if (!multiply(&gains[i], reduced(factors[i], POINTS_RULE_SCALE)) ||
+			!add(&total, gains[i]) ||
+			!round_fraction(&total, rounding, &after))
+			return false;
+		shares[i] = after - before;
+		before = after;
+	}
+	pfree(gains);
+	return true;
+}
+
 /*
  * Apply rules in their order to an amount.  shares[i] is what rule i changed
- * about the rounded total, negative for a factor below 1.
+ * about the rounded total, negative for a factor below 1.  "factors" multiply
+ * what each of them gave in the end; NULL for none.
  */
 bool
-points_evaluate(const PointsTerm *terms, int count, int64 amount,
-				PointsRounding rounding, int64 *shares)
+points_evaluate(const PointsTerm *terms, const int64 *factors, int count,
+				int64 amount, PointsRounding rounding, int64 *shares)
 {
 	Fraction	value = {0, 1};
 	int64		before = 0;
 	int			i;
 
+	if (factors != NULL)
+		return evaluate_with_factors(terms, factors, count, amount, rounding,
+									 shares);
 	for (i = 0; i < count; i++)
 	{
 		int64		after;

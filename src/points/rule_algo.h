@@ -34,8 +34,9 @@ typedef struct PointsTerm
 	int64		per;
 } PointsTerm;
 
-extern bool points_evaluate(const PointsTerm *terms, int count, int64 amount,
-							PointsRounding rounding, int64 *shares);
+extern bool points_evaluate(const PointsTerm *terms, const int64 *factors,
+							int count, int64 amount, PointsRounding rounding,
+							int64 *shares);
 extern void points_settle_shares(int64 *shares, int count);
 extern void points_cut_shares(int64 *shares, const bool *among, int count,
 							  int64 cut);

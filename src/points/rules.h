@@ -106,6 +106,7 @@ typedef struct PointsGrant
 	const PointsCurrency *currency;
 	int			count;			/* of the rules that apply */
 	const PointsRule **rules;
+	int64	   *factors;		/* by rule, times the scale; NULL for none */
 	int64	   *given;			/* by rule, before caps; may be negative */
 	int64	   *shares;			/* and after */
 	int64		points;			/* sum of shares */
@@ -140,7 +141,17 @@ typedef struct PointsCapBook PointsCapBook;
 extern const PointsRules *points_rules(int64 program);
 extern bool points_has_no_rules(int64 program);
 
+/*
+ * By what the member multiplies what rules give it for an event at that time:
+ * a factor, times the scale, for each rule, by its name and currency.  False
+ * when that changes nothing.  Rooms that points do not know may set it.
+ */
+typedef bool (*PointsFactors) (int64 program, int64 member, TimestampTz at,
+							   int count, const char *const *rules,
+							   const int64 *currency_ids, int64 *factors);
+
 /* grant.c */
+extern PointsFactors points_factors;
 extern PointsGrant *points_grants(const PointsRules *rules,
 								  const PointsEvent *event, PointsSide sides,
 								  int *count);

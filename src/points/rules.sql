@@ -19,7 +19,8 @@ RETURNS TABLE (
 	cut_by pg_catalog.text,
 	available_at pg_catalog.timestamptz,
 	expires_at pg_catalog.timestamptz,
-	priority pg_catalog.int4)
+	priority pg_catalog.int4,
+	factor pg_catalog.numeric)
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 3
 AS 'MODULE_PATHNAME', 'community_simulate';
 COMMENT ON FUNCTION community.simulate IS

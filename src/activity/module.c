@@ -3,6 +3,9 @@
  * module.c
  *	  Module magic and initialisation.
  *
+ * Rooms do not know each other.  Where one needs another at work that neither
+ * begins, it names a function of a certain form, and here it gets it.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -11,6 +14,9 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "points/ledger.h"
+#include "points/rules.h"
+#include "tier/benefit.h"
 
 COMMUNITY_MODULE_MAGIC;
 
@@ -21,4 +27,7 @@ void
 _PG_init(void)
 {
 	core_define_settings();
+	points_factors = tier_multiply;
+	tier_ledger.give = points_give;
+	tier_ledger.take = points_take_gift;
 }
