@@ -198,3 +198,18 @@ SELECT buffers('SELECT community.has_benefit(15, ''lounge'', ''2024-06-03'', ' |
 DELETE FROM community.benefit_grant WHERE program_id = community.current_program() AND member_id > 100;
 
 SELECT * FROM community.check_installation('full', community.current_program());
+-- which finds what is wrong
+CREATE VIEW faults AS SELECT f.rule, f.member_id, regexp_replace(f.object, '[0-9]+', 'N') AS object, regexp_replace(f.detail, 'benefit [0-9]+', 'benefit N') AS detail
+FROM community.check_installation('full', community.current_program()) f ORDER BY 1, 2, 3, 4;
+BEGIN;
+UPDATE community.tenure SET superseded_at = clock_timestamp() WHERE program_id = community.current_program() AND member_id = 9;
+SELECT * FROM faults;
+ROLLBACK;
+BEGIN;
+SELECT hold(1, 'gold', '[2024-07-01,)', ladder => 'crew');
+UPDATE community.benefit_grant SET key = NULL, withdrawn_at = NULL WHERE program_id = community.current_program() AND member_id = 10 AND key IS NOT NULL;
+UPDATE community.benefit_grant SET key = 'gone' WHERE program_id = community.current_program() AND member_id = 11 AND key IS NOT NULL;
+UPDATE community.benefit_grant SET withdrawn_at = now() WHERE program_id = community.current_program() AND member_id = 12 AND key IS NOT NULL;
+UPDATE community.benefit_allowance SET points = 3 WHERE program_id = community.current_program() AND member_id = 13;
+SELECT * FROM faults;
+ROLLBACK;
