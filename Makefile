@@ -26,14 +26,14 @@ PG_CPPFLAGS = -I$(srcdir)/src -DCOMMUNITY_VERSION='"$(EXTVERSION)"'
 SQL_PARTS = src/core/prelude.sql \
 	$(patsubst %,src/%/functions.sql,$(ROOMS)) \
 	src/points/ledger.sql src/points/rules.sql src/points/envelope.sql \
-	src/tier/benefits.sql \
+	src/tier/benefits.sql src/tier/awards.sql \
 	src/score/engagement.sql \
 	src/tier/ladder.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \
-	src/tier/benefit_tables.sql \
+	src/tier/benefit_tables.sql src/tier/award_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \

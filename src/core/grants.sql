@@ -22,7 +22,7 @@ BEGIN
 				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate',
 				'lock_tier', 'veto_tier', 'invite_to_tier', 'end_ruling', 'grant_tier', 'revoke_tier',
 				'claim_seat', 'release_seat', 'settle_payments',
-				'has_benefit', 'benefits')
+				'has_benefit', 'benefits', 'awards')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -47,7 +47,7 @@ BEGIN
 		WHERE p.pronamespace = 'community'::regnamespace
 			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance',
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
-				'measure_value', 'has_benefit', 'benefits')
+				'measure_value', 'has_benefit', 'benefits', 'awards')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -64,6 +64,7 @@ BEGIN
 		' community.tier_seat, community.tier_seat_wait, community.seats,'
 		' community.benefit, community.tier_benefit,'
 		' community.benefit_grant, community.benefit_allowance,'
+		' community.award, community.award_requirement, community.award_given,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;

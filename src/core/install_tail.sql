@@ -21,6 +21,8 @@
 				('benefit', 'benefit_id', 'community.next_id()'),
 				('tier_benefit', 'listing_id', 'community.next_id()'),
 				('benefit_grant', 'grant_id', 'community.next_id()'),
+				('award', 'award_id', 'community.next_id()'),
+				('award_given', 'given_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
@@ -86,12 +88,20 @@
 			' FOR EACH ROW EXECUTE FUNCTION community.guard_benefits()', thing.relation);
 	END LOOP;
 
+	-- awards count events
+	IF NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = 'community.award_requirement'::regclass
+				AND t.tgfoid = 'community.guard_awards()'::regprocedure) THEN
+		CREATE TRIGGER guard AFTER INSERT OR UPDATE ON community.award_requirement
+			FOR EACH ROW EXECUTE FUNCTION community.guard_awards();
+	END IF;
+
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
-				('benefit'), ('tier_benefit'),
+				('benefit'), ('tier_benefit'), ('award'),
 				('ladder_version')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid

@@ -192,6 +192,12 @@
 			('cap', 'period', 'community.period NOT NULL', 'period by the time of the event, in the program''s time zone; anniversaries are of joined_at', true),
 			('benefit', 'period', $$community.period CONSTRAINT benefit_period_check
 				CHECK ((kind = 'allowance') = (period IS NOT NULL) AND period::text !~ '^rolling')$$, 'of an allowance: how often; cut in the program''s time zone, anniversaries are of joined_at', true),
+			('award', 'period', $$community.period NOT NULL DEFAULT 'lifetime'
+				CONSTRAINT award_period_check CHECK (period::text !~ '^rolling')$$, 'it is given once in each, by the time when it was earned; cut in the program''s time zone, anniversaries are of joined_at', true),
+			('award_requirement', 'period', $$community.period NOT NULL DEFAULT 'lifetime'
+				CONSTRAINT award_requirement_streak_check CHECK (streak IS NULL
+				OR streak IN ('day', 'week', 'month') AND period::text = 'lifetime'
+					AND attain = round(attain) AND attain <= 10000)$$, 'over which period', true),
 			('budget', 'period', $$community.period NOT NULL DEFAULT 'lifetime'
 				CONSTRAINT budget_period_check CHECK (period::text !~ '^(rolling|anniversary)')$$, 'period that has the limit: lifetime or a calendar period, cut in the program''s time zone', true)
 		) AS w (relation, "column", definition, comment, essential)

@@ -88,3 +88,21 @@
 				WHERE a.program_id = e.program_id AND a.member_id = e.member_id
 					AND a.key = e.key);
 	END IF;
+
+	-- points of awards stand in the ledger, and those of what is not held are back
+	RETURN QUERY
+	SELECT 'award', g.program_id, g.member_id, NULL::text, format('award %s', g.given_id),
+		CASE WHEN s.points IS NULL THEN format('the ledger has no entry %L', g.key)
+			WHEN s.points <> g.points
+				THEN format('%s points were to be given, the ledger has %s', g.points, s.points)
+			ELSE format('%s of %s points are back, of an award that was withdrawn',
+				s.back, g.points) END
+	FROM community.award_given AS g,
+		LATERAL (SELECT sum(e.points) FILTER (WHERE e.line = 0 AND e.kind = 'award') AS points,
+			coalesce(sum(e.cut - e.points) FILTER (WHERE e.kind = 'reverse'), 0) AS back
+		FROM community.entry AS e
+		WHERE e.program_id = g.program_id AND e.event_id = 0 AND e.key = g.key) AS s
+	WHERE (only_program IS NULL OR g.program_id = only_program)
+		AND (only_member IS NULL OR g.member_id = only_member) AND g.key IS NOT NULL
+		AND (s.points IS DISTINCT FROM g.points
+			OR (g.withdrawn_at IS NOT NULL AND s.back <> g.points));
