@@ -88,8 +88,7 @@ position_in(const ActivityJob *job)
 		return PG_INT64_MIN;
 	deconstruct_array(DatumGetArrayTypeP(job->position), TEXTOID, -1, false,
 					  TYPALIGN_INT, &texts, NULL, &count);
-	return DatumGetInt64(DirectFunctionCall1(int8in,
-											 CStringGetDatum(TextDatumGetCString(texts[0]))));
+	return strtoll(TextDatumGetCString(texts[0]), NULL, 10);
 }
 
 static void

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -437,6 +438,8 @@ tier_settle_benefits_of(int64 program, ArrayType *members, TimestampTz as_of)
 
 	if (work.benefits->nlistings == 0)
 		return;
+	/* tenures may just have been written without SQL */
+	CommandCounterIncrement();
 	read_tenures(&work, members);
 	read_grants(&work, members);
 	compare(&work);
