@@ -196,8 +196,8 @@ work_out(Held *held, int64 member, Datum ladders,
 		 const Datum *benefit_ids, int count, TimestampTz at)
 {
 	static CorePlan plan = {
-		.sql = "SELECT DISTINCT l.listing_id FROM unnest($3) AS d (ladder_id),"
-		" LATERAL community.tenures_as_of($2, d.ladder_id, $4, $1)"
+		.sql = "SELECT DISTINCT l.listing_id FROM unnest($3) AS d (ladder_id)"
+		" CROSS JOIN LATERAL community.tenures_as_of($2, d.ladder_id, $4, $1)"
 		"  AS t (tier, rank, source, during)"
 		" JOIN community.tier_benefit AS l ON l.program_id = $1"
 		" AND l.ladder_id = d.ladder_id AND l.tier = t.tier"
