@@ -17,10 +17,17 @@
 #include "points/ledger.h"
 #include "points/rules.h"
 #include "tier/benefit.h"
+#include "tier/tier.h"
 
 COMMUNITY_MODULE_MAGIC;
 
 void		_PG_init(void);
+
+static void
+note_earned(const PointsEntry *entry)
+{
+	tier_note_earned(entry->program, entry->member, entry->currency->id);
+}
 
 /* Define the settings; no catalog access is allowed here. */
 void
@@ -28,6 +35,7 @@ _PG_init(void)
 {
 	core_define_settings();
 	points_factors = tier_multiply;
+	points_earned_hook = note_earned;
 	tier_ledger.give = points_give;
 	tier_ledger.take = points_take_gift;
 }

@@ -86,6 +86,7 @@ points_grant_entry(const PointsEvent *event, const PointsGrant *grant,
 	entry->delta = points_grant_purse(grant, event->occurred_at);
 	entry->effective_at = event->occurred_at;
 	entry->cut = grant->cut;
+	entry->own = !grant->to_target;
 	for (i = 0; i < grant->count; i++)
 	{
 		ids[i] = Int64GetDatum(grant->rules[i]->id);

@@ -104,6 +104,7 @@ take_credit(const Correction *correction, const PointsEventCredit *credit,
 
 	points_refuse_merged(account);
 	entry.kind = "reverse";
+	entry.own = credit->member == correction->event.member;
 	entry.key = points_event_key();
 	entry.event_id = correction->event_id;
 	entry.line = line;

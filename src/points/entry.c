@@ -168,6 +168,18 @@ session_actor(void)
 	return CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
 }
 
+/* See ledger.h. */
+PointsEarnedHook points_earned_hook = NULL;
+
+static void
+tell_earned(const PointsEntry *entry)
+{
+	if (points_earned_hook != NULL && !entry->own &&
+		(strcmp(entry->kind, "accrue") == 0 ||
+		 strcmp(entry->kind, "reverse") == 0))
+		points_earned_hook(entry);
+}
+
 /*
  * Append an entry and draw its id.  False when its key is taken: callers have
  * looked for it, so that is a surprise.  An entry that no account holds yet
@@ -180,9 +192,12 @@ points_append(PointsEntry *entry)
 	bool		nulls[ENTRY_COLUMNS];
 
 	form_row(entry, session_actor(), values, nulls);
-	if (core_table_is_usable(&entry_table))
-		return core_table_insert(&entry_table, values, nulls, true);
-	return append_by_sql(values, nulls);
+	if (core_table_is_usable(&entry_table) ?
+		!core_table_insert(&entry_table, values, nulls, true) :
+		!append_by_sql(values, nulls))
+		return false;
+	tell_earned(entry);
+	return true;
 }
 
 /* Credits that events have earned, many at once. */
@@ -215,6 +230,7 @@ points_append_next(PointsAppender *appender, PointsEntry *entry)
 	else if (!append_by_sql(values, nulls))
 		elog(ERROR, "event %lld has been rewarded already",
 			 (long long) entry->event_id);
+	tell_earned(entry);
 }
 
 void

@@ -75,7 +75,15 @@ typedef struct PointsEntry
 	Datum		rule_points;
 	Datum		cut_by;
 	Datum		reason;			/* text, or 0 for none */
+	bool		own;			/* of the member who did what earned it */
 } PointsEntry;
+
+/*
+ * Told of every entry that changes what somebody has earned, but for those
+ * of members who are locked for what they do; or NULL.
+ */
+typedef void (*PointsEarnedHook) (const PointsEntry *entry);
+extern PointsEarnedHook points_earned_hook;
 
 /*
  * More than this cannot be given at once.  Nobody adds up an account when it

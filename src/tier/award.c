@@ -333,7 +333,30 @@ tier_settle_awards_of(int64 program, ArrayType *members, ArrayType *awards,
 	SPI_freetuptable(acts);
 }
 
+/* The program of which it was found out last whether it has awards. */
+static int64 known_program = 0;
+static uint64 known_at = 0;
+static bool known = false;
+
+static bool
+is_known(int64 program, uint64 *generation)
+{
+	static CoreWatch watch = {.name = "award"};
+
+	*generation = core_watch(&watch);
+	return *generation != 0 && *generation == known_at &&
+		program == known_program;
+}
+
 /* Is it known, without any SQL, that the program has no awards? */
+bool
+tier_has_no_awards(int64 program)
+{
+	uint64		generation;
+
+	return is_known(program, &generation) && known;
+}
+
 static bool
 has_no_awards(int64 program)
 {
@@ -343,14 +366,10 @@ has_no_awards(int64 program)
 		.nargs = 1,
 		.argtypes = {INT8OID}
 	};
-	static CoreWatch watch = {.name = "award"};
-	static int64 known_program = 0;
-	static uint64 known_at = 0;
-	static bool known = false;
-	uint64		generation = core_watch(&watch);
+	uint64		generation;
 	Datum		values[1];
 
-	if (generation != 0 && generation == known_at && program == known_program)
+	if (is_known(program, &generation))
 		return known;
 	values[0] = Int64GetDatum(program);
 	core_run_latest(&plan, values);

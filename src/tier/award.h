@@ -13,6 +13,7 @@
 
 #include "core/core.h"
 
+extern bool tier_has_no_awards(int64 program);
 extern void tier_settle_awards(int64 program, int64 member, TimestampTz at);
 extern void tier_settle_awards_of(int64 program, ArrayType *members,
 								  ArrayType *awards, TimestampTz from);

@@ -20,7 +20,7 @@ typedef enum TierBenefitKind
 {
 	TIER_MULTIPLIER,
 	TIER_ALLOWANCE,
-	TIER_POINTS,
+	TIER_BONUS,
 	TIER_FLAG
 } TierBenefitKind;
 

@@ -30,7 +30,7 @@ kind_of(const char *kind)
 {
 	return strcmp(kind, "multiplier") == 0 ? TIER_MULTIPLIER :
 		strcmp(kind, "allowance") == 0 ? TIER_ALLOWANCE :
-		strcmp(kind, "points") == 0 ? TIER_POINTS : TIER_FLAG;
+		strcmp(kind, "points") == 0 ? TIER_BONUS : TIER_FLAG;
 }
 
 static TimestampTz

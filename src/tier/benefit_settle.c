@@ -232,7 +232,7 @@ put_grant(Settling *work, int64 member, const TierListing *listing,
 static bool
 brings(const TierListing *listing, const TierHolding *held)
 {
-	if (listing->kind == TIER_POINTS)
+	if (listing->kind == TIER_BONUS)
 		return tier_listing_is_valid(listing, held->from);
 	return Max(held->from, listing->from) < Min(held->until, listing->until);
 }
@@ -249,7 +249,7 @@ settle_listing(Settling *work, int64 member, const TierListing *listing,
 	int			n = 0;
 	int			i;
 	int			count = tier_join_tenures(tenures, ntenures,
-										  listing->kind == TIER_POINTS, held);
+										  listing->kind == TIER_BONUS, held);
 
 	for (i = 0; i < count; i++)
 		if (brings(listing, &held[i]))
@@ -446,7 +446,7 @@ tier_settle_benefits_of(int64 program, ArrayType *members, TimestampTz as_of)
 	withdrawn = withdraw_grants(&work);
 	update_grants(&work);
 	insert_grants(&work);
-	if (work.benefits->has[TIER_POINTS] || work.benefits->has[TIER_ALLOWANCE])
+	if (work.benefits->has[TIER_BONUS] || work.benefits->has[TIER_ALLOWANCE])
 		tier_settle_points(program, members, withdrawn, as_of);
 }
 

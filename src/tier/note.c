@@ -23,6 +23,8 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "tier/award.h"
+#include "tier/benefit.h"
 #include "tier/note.h"
 #include "tier/payment.h"
 
@@ -124,6 +126,18 @@ work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
 	return tier_book(ladders, ladder, work, count);
 }
 
+static Datum
+member_array(const int64 *members, int count)
+{
+	Datum	   *datums = palloc_array(Datum, count + 1);
+	int			i;
+
+	for (i = 0; i < count; i++)
+		datums[i] = Int64GetDatum(members[i]);
+	return PointerGetDatum(construct_array(datums, count, INT8OID, 8,
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
 /*
  * An event of a member, who is locked; it is in the log, and so are the points
  * that were earned by it.
@@ -135,11 +149,17 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
 {
 	TierNotice	event = {member, type, amount, payload, occurred_at, earned};
 	const TierLadders *ladders;
-	TimestampTz now;
+	TimestampTz now = GetCurrentTimestamp();
+	bool		changed = false;
 	int			i;
 
 	/* what was published while we waited for the member counts */
 	AcceptInvalidationMessages();
+	if (!tier_has_no_awards(program))
+	{
+		core_connect(scope);
+		tier_settle_awards(program, member, occurred_at);
+	}
 	if (tier_has_no_ladders(program))
 		return;
 	ladders = tier_kept_ladders(program);
@@ -148,7 +168,6 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
 		core_connect(scope);
 		ladders = tier_ladders(program);
 	}
-	now = GetCurrentTimestamp();
 	for (i = 0; i < ladders->count; i++)
 	{
 		const TierProgramLadder *ladder = &ladders->ladders[i];
@@ -158,22 +177,27 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
 		if (occurred_at <= now && tier_add_event(ladders, ladder, &event))
 			continue;
 		core_connect(scope);
-		(void) work_out(ladders, ladder, &member, &occurred_at, 1,
-						Min(occurred_at, now));
+		changed |= work_out(ladders, ladder, &member, &occurred_at, 1,
+							Min(occurred_at, now));
 	}
 	if (!tier_payments_are_known(program))
 		core_connect(scope);
 	if (tier_is_payment(program, type))
 	{
 		core_connect(scope);
-		(void) tier_settle_payments(program, member);
+		changed |= tier_settle_payments(program, member) > 0;
 	}
+	if (changed)
+		tier_settle_benefits(program, member, now);
 }
 
-/* Members have something new at a time, or before as_of of their standings. */
+/*
+ * Members have something new at a time, or before as_of of their standings.
+ * What their tiers bring is settled where one has changed, or "settles".
+ */
 static void
 note_members(int64 program, const int64 *members, const TimestampTz *since,
-			 int count, TimestampTz until)
+			 int count, TimestampTz until, bool settles)
 {
 	const TierLadders *ladders = tier_ladders(program);
 	MemoryContext context;
@@ -183,18 +207,25 @@ note_members(int64 program, const int64 *members, const TimestampTz *since,
 	context = AllocSetContextCreate(CurrentMemoryContext,
 									"community standings",
 									ALLOCSET_DEFAULT_SIZES);
-	for (i = 0; i < ladders->count; i++)
-		for (from = 0; from < count; from += MEMBER_BATCH)
-		{
-			MemoryContext old = MemoryContextSwitchTo(context);
+	for (from = 0; from < count; from += MEMBER_BATCH)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		int			batch = Min(MEMBER_BATCH, count - from);
+		bool		changed = settles;
 
-			CHECK_FOR_INTERRUPTS();
-			(void) work_out(ladders, &ladders->ladders[i], members + from,
-							since == NULL ? NULL : since + from,
-							Min(MEMBER_BATCH, count - from), until);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(context);
-		}
+		CHECK_FOR_INTERRUPTS();
+		for (i = 0; i < ladders->count; i++)
+			changed |= work_out(ladders, &ladders->ladders[i], members + from,
+								since == NULL ? NULL : since + from, batch,
+								until);
+		if (changed)
+			tier_settle_benefits_of(program,
+									DatumGetArrayTypeP(member_array(members + from,
+																	batch)),
+									GetCurrentTimestamp());
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
 	MemoryContextDelete(context);
 }
 
@@ -215,10 +246,11 @@ tier_note_correction(int64 program, int64 event_id)
 	int64		member;
 	TimestampTz occurred_at;
 	Datum		type;
+	bool		paid = false;
 	bool		isnull;
 
 	AcceptInvalidationMessages();
-	if (tier_ladders(program)->count == 0)
+	if (tier_ladders(program)->count == 0 && tier_has_no_awards(program))
 		return;
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(event_id);
@@ -229,9 +261,10 @@ tier_note_correction(int64 program, int64 event_id)
 	occurred_at = DatumGetTimestampTz(core_field(0, 2, &isnull));
 	type = core_field(0, 3, &isnull);
 	if (tier_is_payment(program, datumCopy(type, false, -1)))
-		(void) tier_settle_payments(program, member);
+		paid = tier_settle_payments(program, member) > 0;
+	tier_settle_awards(program, member, occurred_at);
 	note_members(program, &member, &occurred_at, 1,
-				 Min(occurred_at, GetCurrentTimestamp()));
+				 Min(occurred_at, GetCurrentTimestamp()), paid);
 }
 
 /* The types of event that any ladder counts, or 0 for all. */
@@ -262,7 +295,7 @@ counted_types(const TierLadders *ladders)
 }
 
 /* Settle the payments in the set "recorded". */
-static void
+static bool
 settle_recorded(int64 program, bool keep)
 {
 	static CorePlan plan = {
@@ -282,9 +315,42 @@ settle_recorded(int64 program, bool keep)
 	values[0] = Int64GetDatum(program);
 	core_run(keep ? &plan : &once, values, NULL, false);
 	members = core_field(0, 1, &isnull);
-	if (!isnull)
-		(void) tier_settle_payments_of(program,
-									   DatumGetArrayTypePCopy(members));
+	return !isnull &&
+		tier_settle_payments_of(program,
+								DatumGetArrayTypePCopy(members)) > 0;
+}
+
+/* Give the awards that the events in the set "recorded" have earned. */
+static void
+award_recorded(int64 program, bool keep)
+{
+	static CorePlan plan = {
+		.sql = "SELECT DISTINCT r.member_id, r.at FROM recorded AS r"
+		" ORDER BY r.member_id, r.at"
+	};
+	CorePlan	once = plan;
+	SPITupleTable *rows;
+	uint64		count;
+	uint64		i;
+
+	if (tier_has_no_awards(program))
+		return;
+	core_run(keep ? &plan : &once, NULL, NULL, false);
+	rows = SPI_tuptable;
+	count = SPI_processed;
+	for (i = 0; i < count; i++)
+	{
+		bool		isnull;
+		int64		member =
+		DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 1,
+									&isnull));
+		TimestampTz at =
+		DatumGetTimestampTz(SPI_getbinval(rows->vals[i], rows->tupdesc,
+										  2, &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		tier_settle_awards(program, member, at);
+	}
 }
 
 /*
@@ -313,6 +379,7 @@ tier_note_recorded(int64 program, bool keep)
 	int			i;
 
 	AcceptInvalidationMessages();
+	award_recorded(program, keep);
 	ladders = tier_ladders(program);
 	if (ladders->count == 0)
 		return;
@@ -334,8 +401,8 @@ tier_note_recorded(int64 program, bool keep)
 		until = Max(until, DatumGetTimestampTz(core_field(i, 3, &isnull)));
 	}
 	note_members(program, members, since, count,
-				 Min(until, GetCurrentTimestamp()));
-	settle_recorded(program, keep);
+				 Min(until, GetCurrentTimestamp()),
+				 settle_recorded(program, keep));
 }
 
 /* Let a member be worked out anew, without waiting for its lock. */
@@ -354,6 +421,32 @@ tier_touch_member(int64 program, int64 member)
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(member);
 	core_run(&plan, values, NULL, false);
+}
+
+/*
+ * A member, who may not be locked, has earned points or was to give some back.
+ * On ladders that count them that is worked out later.
+ */
+void
+tier_note_earned(int64 program, int64 member, int64 currency_id)
+{
+	const TierLadders *ladders;
+	bool		counts = false;
+	int			i;
+	int			j;
+
+	if (tier_has_no_ladders(program))
+		return;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	ladders = tier_ladders(program);
+	for (i = 0; i < ladders->count; i++)
+		for (j = 0; j < ladders->ladders[i].algo.ngauges; j++)
+			counts |= ladders->ladders[i].meters[j].kind == TIER_POINTS &&
+				ladders->ladders[i].meters[j].currency_id == currency_id;
+	if (counts)
+		tier_touch_member(program, member);
+	SPI_finish();
 }
 
 /*
@@ -376,19 +469,14 @@ tier_work_out(int64 program, int64 *members, int count, TimestampTz as_of)
 	};
 	MemoryContext context = CurrentMemoryContext;
 	TimestampTz *since = palloc_array(TimestampTz, count + 1);
-	Datum	   *datums = palloc_array(Datum, count + 1);
 	Datum		values[2];
 	int			i;
 
-	for (i = 0; i < count; i++)
-		datums[i] = Int64GetDatum(members[i]);
 	values[0] = Int64GetDatum(program);
-	values[1] = PointerGetDatum(construct_array(datums, count, INT8OID, 8,
-												FLOAT8PASSBYVAL,
-												TYPALIGN_DOUBLE));
+	values[1] = member_array(members, count);
 	core_run(&plan, values, NULL, false);
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < count; i++)
 		since[i] = core_bool(i, 2) ? DT_NOBEGIN : DT_NOEND;
-	note_members(program, members, since, count, as_of);
+	note_members(program, members, since, count, as_of, true);
 }

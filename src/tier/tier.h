@@ -161,6 +161,8 @@ extern void tier_note_event(int64 program, int64 member, Datum type,
 							CoreScope *scope);
 extern void tier_note_correction(int64 program, int64 event_id);
 extern void tier_note_recorded(int64 program, bool keep);
+extern void tier_note_earned(int64 program, int64 member,
+							 int64 currency_id);
 extern void tier_touch_member(int64 program, int64 member);
 extern void tier_work_out(int64 program, int64 *members, int count,
 						  TimestampTz as_of);
