@@ -42,9 +42,6 @@ typedef struct Rows
 	Row		   *rows;
 } Rows;
 
-static const char *const reasons[] = {"promoted", "renewed", "demoted",
-"grace", "recovered", "vetoed", "carried"};
-
 static Row *
 add_row(Rows *rows)
 {
@@ -223,7 +220,7 @@ want_rows(const TierWork *work, const Rows *old, Rows *fresh)
 		row.tier = version->rungs[span->rank - 1].name;
 		row.rank = span->rank;
 		row.grace = span->grace;
-		row.reason = reasons[span->reason];
+		row.reason = tier_reason_name(span->reason);
 		want_row(old, fresh, &row);
 	}
 }

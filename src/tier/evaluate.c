@@ -38,9 +38,10 @@ typedef struct Held
 	int			rank;
 } Held;
 
-static void
-refuse_nulls(FunctionCallInfo fcinfo, const char *function,
-			 const char *const *names)
+/* All arguments that have a name here must be given. */
+void
+tier_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
+				  const char *const *names)
 {
 	int			i;
 
@@ -63,6 +64,23 @@ check_as_of(TimestampTz as_of, const char *function)
 				 errdetail("%s() works tiers out until a time that is not in the future.",
 						   function)));
 	return as_of;
+}
+
+/* A time that can be looked at: nobody's way is walked for ever. */
+TimestampTz
+tier_check_time(TimestampTz at, const char *function)
+{
+	TimestampTz last = GetCurrentTimestamp() +
+	(int64) TIER_HORIZON * DAYS_PER_YEAR * USECS_PER_DAY;
+
+	if (TIMESTAMP_NOT_FINITE(at) || at > last)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time \"%s\" is out of range",
+						timestamptz_to_str(at)),
+				 errdetail("%s() looks no further ahead than %d years.",
+						   function, TIER_HORIZON)));
+	return at;
 }
 
 /* What is believed to be held at a time, on all ladders. */
@@ -102,8 +120,9 @@ believed(int64 program, int64 member, TimestampTz as_of, int *count)
 	return held;
 }
 
-static Tuplestorestate *
-begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
+/* Where the rows of a set go. */
+Tuplestorestate *
+tier_begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
@@ -129,11 +148,11 @@ community_evaluate(PG_FUNCTION_ARGS)
 	int			nafter;
 	int			i;
 
-	refuse_nulls(fcinfo, "evaluate", names);
+	tier_refuse_nulls(fcinfo, "evaluate", names);
 	member = PG_GETARG_INT64(0);
 	as_of = check_as_of(PG_GETARG_TIMESTAMPTZ(1), "evaluate");
 	program = PG_GETARG_INT64(2);
-	store = begin_result(fcinfo, &desc);
+	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);
 	if (!score_add_engagement(program, member, 0, as_of, false))
 	{
@@ -183,8 +202,8 @@ is_touched(int64 program, int64 member)
 }
 
 /* The ladder of that name, or an error. */
-static const TierProgramLadder *
-ladder_argument(const TierLadders *ladders, Datum name)
+const TierProgramLadder *
+tier_ladder_argument(const TierLadders *ladders, Datum name)
 {
 	const TierProgramLadder *ladder = tier_find_ladder(ladders, name);
 
@@ -198,6 +217,16 @@ ladder_argument(const TierLadders *ladders, Datum name)
 	return ladder;
 }
 
+/* The tier by qualification that a run has come to, or NULL. */
+const char *
+tier_held_name(const TierRun *run)
+{
+	const TierState *state = &run->state;
+
+	return state->rank == 0 ? NULL :
+		run->ladder->versions[state->version].rungs[state->rank - 1].name;
+}
+
 /* Look at a member on a ladder until a time, from wherever is cheapest. */
 void
 tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
@@ -206,6 +235,7 @@ tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
 {
 	memset(work, 0, sizeof(TierWork));
 	work->member = member;
+	work->past_only = true;
 	from_scratch |= is_touched(ladders->program, member);
 	tier_load(ladders, ladder, work, 1, from_scratch);
 	if (work->run.state.as_of > as_of)
@@ -214,9 +244,9 @@ tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
 }
 
 /* The highest tier of other sources at a time; false for none. */
-static bool
-other_sources(int64 program, int64 ladder, int64 member, TimestampTz as_of,
-			  char **tier, int *rank)
+bool
+tier_other_sources(int64 program, int64 ladder, int64 member,
+				   TimestampTz as_of, char **tier, int *rank)
 {
 	static CorePlan plan = {
 		.sql = "SELECT t.tier, t.rank::bigint FROM community.tenure AS t"
@@ -243,33 +273,76 @@ other_sources(int64 program, int64 ladder, int64 member, TimestampTz as_of,
 	return true;
 }
 
-/* tier(member, ladder, as_of, program) -> text */
+/* What was believed at a time about another; NULL for no tier. */
+static char *
+tier_as_known(int64 program, int64 ladder, int64 member, TimestampTz as_of,
+			  TimestampTz known_at)
+{
+	static CorePlan plan = {
+		.sql = "SELECT t.tier FROM community.tenure AS t"
+		" WHERE t.program_id = $1 AND t.member_id = $2 AND t.ladder_id = $3"
+		" AND t.during @> $4 AND t.recorded_at <= $5"
+		" AND (t.superseded_at > $5) IS NOT FALSE"
+		" ORDER BY t.rank DESC LIMIT 1",
+		.nargs = 5,
+		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID,
+		TIMESTAMPTZOID}
+	};
+	MemoryContext context = CurrentMemoryContext;
+	Datum		values[5];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = Int64GetDatum(ladder);
+	values[3] = TimestampTzGetDatum(as_of);
+	values[4] = TimestampTzGetDatum(known_at);
+	core_run(&plan, values, NULL, true);
+	MemoryContextSwitchTo(context);
+	return SPI_processed == 0 ? NULL : core_text(0, 1);
+}
+
+/* The tier that is held by all that is known, over all sources, or NULL. */
+static char *
+tier_held(const TierLadders *ladders, const TierProgramLadder *ladder,
+		  int64 member, TimestampTz as_of)
+{
+	TierWork	work;
+	const TierState *state = &work.run.state;
+	char	   *tier = NULL;
+	int			rank = 0;
+
+	tier_look(ladders, ladder, member, as_of, false, 0, &work);
+	(void) tier_other_sources(ladders->program, ladder->id, member, as_of,
+							  &tier, &rank);
+	return state->rank <= rank ? tier :
+		pstrdup(tier_held_name(&work.run));
+}
+
+/*
+ * tier(member, ladder, as_of, known_at, program) -> text; only known_at may
+ * be null
+ */
 Datum
 community_tier(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"member", "ladder", "as_of",
+	static const char *const names[] = {"member", "ladder", "as_of", NULL,
 	"program"};
 	MemoryContext caller = CurrentMemoryContext;
 	const TierLadders *ladders;
 	const TierProgramLadder *ladder;
 	CoreScope	scope;
-	TierWork	work;
 	TimestampTz as_of;
-	char	   *tier = NULL;
-	int			rank = 0;
-	int			qualified;
+	char	   *tier;
 
-	refuse_nulls(fcinfo, "tier", names);
-	as_of = PG_GETARG_TIMESTAMPTZ(2);
+	tier_refuse_nulls(fcinfo, "tier", names);
+	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tier");
 	core_enter(&scope);
-	ladders = tier_ladders(PG_GETARG_INT64(3));
-	ladder = ladder_argument(ladders, PG_GETARG_DATUM(1));
-	tier_look(ladders, ladder, PG_GETARG_INT64(0), as_of, false, 0, &work);
-	(void) other_sources(ladders->program, ladder->id, PG_GETARG_INT64(0),
-						 as_of, &tier, &rank);
-	qualified = work.run.state.rank;
-	if (qualified > rank)
-		tier = pstrdup(work.algo.versions[work.run.state.version].rungs[qualified - 1].name);
+	ladders = tier_ladders(PG_GETARG_INT64(4));
+	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
+	tier = PG_ARGISNULL(3) ?
+		tier_held(ladders, ladder, PG_GETARG_INT64(0), as_of) :
+		tier_as_known(ladders->program, ladder->id, PG_GETARG_INT64(0), as_of,
+					  PG_GETARG_TIMESTAMPTZ(3));
 	if (tier != NULL)
 		tier = MemoryContextStrdup(caller, tier);
 	core_leave(&scope);
@@ -278,9 +351,20 @@ community_tier(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(tier));
 }
 
-static Datum
-time_range(TimestampTz from, TimestampTz until, TypeCacheEntry *type)
+const char *
+tier_reason_name(TierReason reason)
 {
+	static const char *const names[] = {"promoted", "renewed", "demoted",
+	"grace", "recovered", "vetoed", "carried"};
+
+	return names[reason];
+}
+
+Datum
+tier_range(TimestampTz from, TimestampTz until)
+{
+	TypeCacheEntry *type = lookup_type_cache(TSTZRANGEOID,
+											 TYPECACHE_RANGE_INFO);
 	RangeBound	lower = {0};
 	RangeBound	upper = {0};
 
@@ -298,25 +382,22 @@ community_tenures(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {"member", "ladder", "as_of",
 	"program"};
-	static const char *const reasons[] = {"promoted", "renewed", "demoted",
-	"grace", "recovered", "vetoed", "carried"};
 	TupleDesc	desc;
 	Tuplestorestate *store;
-	TypeCacheEntry *type;
 	const TierLadders *ladders;
 	const TierProgramLadder *ladder;
 	CoreScope	scope;
 	TierWork	work;
 	int			i;
 
-	refuse_nulls(fcinfo, "tenures", names);
-	store = begin_result(fcinfo, &desc);
-	type = lookup_type_cache(TSTZRANGEOID, TYPECACHE_RANGE_INFO);
+	tier_refuse_nulls(fcinfo, "tenures", names);
+	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
-	ladder = ladder_argument(ladders, PG_GETARG_DATUM(1));
-	tier_look(ladders, ladder, PG_GETARG_INT64(0), PG_GETARG_TIMESTAMPTZ(2),
-			  true, 0, &work);
+	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
+	tier_look(ladders, ladder, PG_GETARG_INT64(0),
+			  tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tenures"), true, 0,
+			  &work);
 	for (i = 0; i < work.run.nspans; i++)
 	{
 		const TierSpan *span = &work.run.spans[i];
@@ -327,11 +408,11 @@ community_tenures(PG_FUNCTION_ARGS)
 		values[0] = CStringGetTextDatum(version->rungs[span->rank - 1].name);
 		values[1] = Int32GetDatum(span->rank);
 		values[2] = CStringGetTextDatum(span->grace ? "grace" : "qualified");
-		values[3] = time_range(span->from, span->until, type);
+		values[3] = tier_range(span->from, span->until);
 		values[4] = TimestampTzGetDatum(span->ends);
 		nulls[4] = span->ends == TIER_NEVER;
 		values[5] = Int64GetDatum(version->id);
-		values[6] = CStringGetTextDatum(reasons[span->reason]);
+		values[6] = CStringGetTextDatum(tier_reason_name(span->reason));
 		tuplestore_putvalues(store, desc, values, nulls);
 	}
 	core_leave(&scope);

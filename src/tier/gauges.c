@@ -191,7 +191,7 @@ add_stretch(Reading *reading, int work, TimestampTz after, TimestampTz to,
 {
 	Stretch    *stretch;
 
-	if (after >= to || most == 0)
+	if (after > to || most == 0)
 		return;
 	if (reading->nstretches == reading->maxstretches)
 	{
@@ -243,11 +243,12 @@ plan_stretches(Reading *reading, int n)
 	TimestampTz from;
 	TimestampTz to;
 	TimestampTz falls_to;
+	TimestampTz last = work->past_only ? Max(reading->until, as_of) : DT_NOEND;
 	int64		all = PG_INT64_MAX;
 
 	if (as_of == TIER_PAST)
 	{
-		add_stretch(reading, n, DT_NOBEGIN, DT_NOEND, all);
+		add_stretch(reading, n, DT_NOBEGIN, last, all);
 		return;
 	}
 	tier_window(reading->ladders, meter, work->joined_at, as_of, &from, &to);
@@ -258,7 +259,7 @@ plan_stretches(Reading *reading, int n)
 			from = start_of_day(reading, as_of);
 		if (meter->period.kind != PERIOD_ROLLING && from > DT_NOBEGIN)
 			from--;
-		add_stretch(reading, n, from, DT_NOEND, all);
+		add_stretch(reading, n, from, last, all);
 		return;
 	}
 	if (meter->period.kind == PERIOD_ROLLING)
@@ -269,7 +270,8 @@ plan_stretches(Reading *reading, int n)
 		add_stretch(reading, n, from, falls_to, all);
 		add_stretch(reading, n, falls_to, as_of, reading->ahead);
 	}
-	add_stretch(reading, n, as_of, DT_NOEND, all);
+	/* even an empty one lets the period end */
+	add_stretch(reading, n, as_of, last, all);
 }
 
 static Datum

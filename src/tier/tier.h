@@ -14,6 +14,7 @@
 #include "pgtime.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 #include "core/compat.h"
 #include "core/core.h"
@@ -81,6 +82,9 @@ typedef struct TierLadders
 	TierProgramLadder *ladders;
 } TierLadders;
 
+/* how far ahead anybody is looked at, in years */
+#define TIER_HORIZON		200
+
 /* ladders.c */
 extern const TierLadders *tier_ladders(int64 program);
 extern bool tier_has_no_ladders(int64 program);
@@ -101,6 +105,7 @@ typedef struct TierWork
 	TimestampTz joined_at;
 	bool		from_scratch;	/* or from where the standing is */
 	bool		has_standing;
+	bool		past_only;		/* leave out what happens after the time asked */
 	TimestampTz lasted_since;	/* beginning of the tenure gone on from */
 	TierLadder	algo;			/* with the member's calendar */
 	TierRun		run;
@@ -133,10 +138,28 @@ extern void tier_walk(const TierLadders *ladders,
 					  int count, TimestampTz until, int ahead);
 
 /* evaluate.c */
+extern void tier_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
+							  const char *const *names);
+extern TimestampTz tier_check_time(TimestampTz at, const char *function);
+extern Tuplestorestate *tier_begin_result(FunctionCallInfo fcinfo,
+										  TupleDesc *desc);
+extern const TierProgramLadder *tier_ladder_argument(const TierLadders *ladders,
+													 Datum name);
+extern bool tier_other_sources(int64 program, int64 ladder, int64 member,
+							   TimestampTz as_of, char **tier, int *rank);
+extern Datum tier_range(TimestampTz from, TimestampTz until);
+extern const char *tier_reason_name(TierReason reason);
+extern const char *tier_held_name(const TierRun *run);
 extern void tier_look(const TierLadders *ladders,
 					  const TierProgramLadder *ladder, int64 member,
 					  TimestampTz as_of, bool from_scratch, int ahead,
 					  TierWork *work);
+
+/* progress.c */
+extern Datum tier_reading(const TierLadders *ladders, const TierMeter *meter,
+						  const TierWork *work, int gauge, TimestampTz at);
+extern Datum tier_bar(const TierLadder *ladder, const TierRequirement *need,
+					  bool keep);
 
 /* review.c */
 extern int64 *tier_due_members(int64 program, TimestampTz as_of,
