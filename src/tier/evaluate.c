@@ -273,6 +273,16 @@ tier_other_sources(int64 program, int64 ladder, int64 member,
 	return true;
 }
 
+/* Refuse a member whom the program does not know. */
+void
+tier_check_member(int64 program, int64 member)
+{
+	bool		closed = false;
+
+	if (!core_member_is_known(program, member, &closed))
+		core_refuse_member(program, member, false);
+}
+
 /* What was believed at a time about another; NULL for no tier. */
 static char *
 tier_as_known(int64 program, int64 ladder, int64 member, TimestampTz as_of,
@@ -296,6 +306,7 @@ tier_as_known(int64 program, int64 ladder, int64 member, TimestampTz as_of,
 	values[2] = Int64GetDatum(ladder);
 	values[3] = TimestampTzGetDatum(as_of);
 	values[4] = TimestampTzGetDatum(known_at);
+	tier_check_member(program, member);
 	core_run(&plan, values, NULL, true);
 	MemoryContextSwitchTo(context);
 	return SPI_processed == 0 ? NULL : core_text(0, 1);

@@ -87,12 +87,7 @@ static CorePlan read_events = {
 	ITEM_ARGS
 };
 static CorePlan read_points = {
-	.sql = READ_ITEMS("c.effective_at AS at, c.points + coalesce("
-					  "(SELECT sum(r.points - r.cut)"
-					  " FROM community.entry AS r WHERE r.program_id = $1"
-					  " AND r.member_id = u.member_id AND r.currency_id = $8"
-					  " AND r.reverses = c.entry_id AND r.kind = 'reverse'"
-					  "), 0)::bigint AS amount,"
+	.sql = READ_ITEMS("c.effective_at AS at, " TIER_NET_POINTS " AS amount,"
 					  " 0::double precision AS score, NULL::bigint AS key",
 					  "community.entry AS c", "c.effective_at",
 					  "c.currency_id = $8 AND c.kind = 'accrue'"

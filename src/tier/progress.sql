@@ -28,3 +28,35 @@ AS 'MODULE_PATHNAME', 'community_projected_tier';
 COMMENT ON FUNCTION community.projected_tier IS
 'the tier of a member once the running term or grace has ended, if nothing more happens, and when that is';
 REVOKE ALL ON FUNCTION community.projected_tier FROM PUBLIC;
+
+CREATE FUNCTION community.explain_tier(
+	member pg_catalog.int8,
+	ladder pg_catalog.text,
+	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS TABLE (tier pg_catalog.text, rank pg_catalog.int4, source pg_catalog.text,
+	during pg_catalog.tstzrange, ends_at pg_catalog.timestamptz, reason pg_catalog.text,
+	key pg_catalog.text, version_id pg_catalog.int8, published_at pg_catalog.timestamptz,
+	requirement pg_catalog.int4, measure pg_catalog.text, period pg_catalog.text,
+	need pg_catalog."numeric", had pg_catalog."numeric", met pg_catalog.bool,
+	event_id pg_catalog.int8, occurred_at pg_catalog.timestamptz, amount pg_catalog."numeric")
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
+AS 'MODULE_PATHNAME', 'community_explain_tier';
+COMMENT ON FUNCTION community.explain_tier IS
+'why a member holds a tier at a time: the tenure, the version of the ladder that decided, each requirement as it was judged, and the events that counted';
+REVOKE ALL ON FUNCTION community.explain_tier FROM PUBLIC;
+
+CREATE FUNCTION community.tier_history(
+	member pg_catalog.int8,
+	ladder pg_catalog.text DEFAULT NULL,
+	known_at pg_catalog.timestamptz DEFAULT NULL,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS TABLE (ladder_name pg_catalog.text, tier pg_catalog.text, rank pg_catalog.int4,
+	source pg_catalog.text, during pg_catalog.tstzrange, ends_at pg_catalog.timestamptz,
+	reason pg_catalog.text, recorded_at pg_catalog.timestamptz,
+	superseded_at pg_catalog.timestamptz)
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
+AS 'MODULE_PATHNAME', 'community_tier_history';
+COMMENT ON FUNCTION community.tier_history IS
+'the tiers that a member has held, worked out by what is known now; with known_at those that were believed then';
+REVOKE ALL ON FUNCTION community.tier_history FROM PUBLIC;

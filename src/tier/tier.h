@@ -85,6 +85,13 @@ typedef struct TierLadders
 /* how far ahead anybody is looked at, in years */
 #define TIER_HORIZON		200
 
+/* what is left of the points of an entry "c" after what was taken back */
+#define TIER_NET_POINTS \
+	"(c.points + coalesce((SELECT sum(r.points - r.cut)" \
+	" FROM community.entry AS r WHERE r.program_id = c.program_id" \
+	" AND r.member_id = c.member_id AND r.currency_id = c.currency_id" \
+	" AND r.reverses = c.entry_id AND r.kind = 'reverse'), 0))::bigint"
+
 /* ladders.c */
 extern const TierLadders *tier_ladders(int64 program);
 extern bool tier_has_no_ladders(int64 program);
@@ -141,6 +148,7 @@ extern void tier_walk(const TierLadders *ladders,
 extern void tier_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
 							  const char *const *names);
 extern TimestampTz tier_check_time(TimestampTz at, const char *function);
+extern void tier_check_member(int64 program, int64 member);
 extern Tuplestorestate *tier_begin_result(FunctionCallInfo fcinfo,
 										  TupleDesc *desc);
 extern const TierProgramLadder *tier_ladder_argument(const TierLadders *ladders,
