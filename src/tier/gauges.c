@@ -251,7 +251,7 @@ plan_stretches(Reading *reading, int n)
 	{
 		if (meter->kind == TIER_DISTINCT_DAYS &&
 			meter->period.kind != PERIOD_ROLLING)
-			from = start_of_day(reading, as_of);
+			from = Max(from, start_of_day(reading, as_of));
 		if (meter->period.kind != PERIOD_ROLLING && from > DT_NOBEGIN)
 			from--;
 		add_stretch(reading, n, from, last, all);
