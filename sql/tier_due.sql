@@ -69,3 +69,15 @@ CALL community.review_tiers('2026-01-20');
 SELECT * FROM ladders(2);
 CALL community.review_tiers('2026-03-01');
 SELECT * FROM ladders(1);
+
+-- What is late is not wrong; what is wrong is put right, and counted by member.
+SELECT community.record(3, 'visit', 'k', 0, '2026-02-10') IS NOT NULL AS recorded;
+SELECT community.rebuild('standings');
+UPDATE community.standing SET amounts = array_fill(7::bigint, ARRAY[cardinality(amounts)])
+WHERE program_id = :program AND member_id IN (1, 2);
+UPDATE community.tenure SET during = tstzrange(lower(during) + interval '1 second', upper(during))
+WHERE program_id = :program AND member_id = 2 AND superseded_at IS NULL AND tier = 'noon 1';
+DELETE FROM community.standing WHERE program_id = :program AND member_id = 3;
+SELECT community.rebuild('standings') AS wrong, community.rebuild('standings') AS still_wrong;
+SELECT * FROM ladders(1);
+SELECT * FROM ladders(3);

@@ -19,7 +19,8 @@ BEGIN
 				'close_member', 'merge_members', 'record', 'reverse', 'attach', 'detach',
 				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
 				'capture', 'release', 'transfer', 'balance', 'extend', 'reinstate', 'statement',
-				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate')
+				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate', 'evaluate', 'tier',
+				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -43,7 +44,8 @@ BEGIN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
 			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance',
-				'statement', 'simulate')
+				'statement', 'simulate', 'tier', 'tenures', 'tier_history', 'progress',
+				'projected_tier', 'explain_tier')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -54,11 +56,12 @@ BEGIN
 		' community.account_purse, community.account, community.lot, community.liability,'
 		' community.envelope, community.envelope_share, community.envelope_claim,'
 		' community.envelope_status, community.budget, community.budget_shard,'
-		' community.budget_status TO %s', role);
+		' community.budget_status, community.measure, community.ladder, community.tier,'
+		' community.tier_requirement, community.ladder_version, community.tenure TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS
-'lets a role read members, events and scores';
+'lets a role read members, events, scores and tiers';
 REVOKE ALL ON FUNCTION community.grant_analyst FROM PUBLIC;
 
 CREATE FUNCTION community.grant_auditor(role pg_catalog.regrole)

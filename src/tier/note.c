@@ -24,12 +24,6 @@
 #include "core/core.h"
 #include "tier/note.h"
 
-/* Of what falls out of a rolling period, so much is looked at in advance. */
-#define LOOK_AHEAD		64
-
-/* members that are worked out together */
-#define MEMBER_BATCH	1000
-
 static bool
 counts_type(const TierMeter *meter, Datum type)
 {
@@ -124,7 +118,7 @@ work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
 		tier_load(ladders, ladder, work, later, true);
 	for (i = 0; i < later; i++)
 		work[i].has_standing = true;
-	tier_walk(ladders, ladder, work, count, until, LOOK_AHEAD);
+	tier_walk(ladders, ladder, work, count, until, TIER_LOOK_AHEAD);
 	return tier_book(ladders, ladder, work, count);
 }
 
@@ -181,14 +175,14 @@ note_members(int64 program, const int64 *members, const TimestampTz *since,
 									"community standings",
 									ALLOCSET_DEFAULT_SIZES);
 	for (i = 0; i < ladders->count; i++)
-		for (from = 0; from < count; from += MEMBER_BATCH)
+		for (from = 0; from < count; from += TIER_MEMBER_BATCH)
 		{
 			MemoryContext old = MemoryContextSwitchTo(context);
 
 			CHECK_FOR_INTERRUPTS();
 			(void) work_out(ladders, &ladders->ladders[i], members + from,
 							since == NULL ? NULL : since + from,
-							Min(MEMBER_BATCH, count - from), until);
+							Min(TIER_MEMBER_BATCH, count - from), until);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(context);
 		}

@@ -82,6 +82,12 @@ typedef struct TierLadders
 	TierProgramLadder *ladders;
 } TierLadders;
 
+/* of what falls out of a rolling period, so much is looked at in advance */
+#define TIER_LOOK_AHEAD		64
+
+/* members that are worked out together */
+#define TIER_MEMBER_BATCH	1000
+
 /* how far ahead anybody is looked at, in years */
 #define TIER_HORIZON		200
 
@@ -123,6 +129,7 @@ typedef struct TierWork
 	int			maxchanges;
 	TierChange *changes;
 	TimestampTz known_to;		/* changes are complete up to then */
+	bool		rebooked;		/* were other tenures written down? */
 } TierWork;
 
 /* gauges.c */
@@ -174,6 +181,9 @@ extern int64 *tier_due_members(int64 program, TimestampTz as_of,
 							   int64 *count);
 extern int	tier_review_members(int64 program, int64 *members, int count,
 								TimestampTz as_of);
+
+/* rebuild.c */
+extern int64 tier_rebuild_standings(int64 program);
 
 /* book.c */
 extern bool tier_book(const TierLadders *ladders,
