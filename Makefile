@@ -25,6 +25,7 @@ PG_CPPFLAGS = -I$(srcdir)/src -DCOMMUNITY_VERSION='"$(EXTVERSION)"'
 
 SQL_PARTS = src/core/prelude.sql \
 	$(patsubst %,src/%/functions.sql,$(ROOMS)) \
+	src/tier/progress.sql \
 	src/points/ledger.sql src/points/rules.sql src/points/envelope.sql \
 	src/tier/benefits.sql src/tier/awards.sql \
 	src/score/engagement.sql \

@@ -199,7 +199,7 @@ RETURNS pg_catalog.int8
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_rebuild';
 COMMENT ON FUNCTION community.rebuild IS
-'computes derived state anew from the events and entries, what is ''engagement'' or ''accounts''; gives the number of rows it put right';
+'computes derived state anew from the events and entries, what is ''engagement'', ''accounts'' or ''standings''; gives the number of rows, of standings members, it put right';
 REVOKE ALL ON FUNCTION community.rebuild FROM PUBLIC;
 
 CREATE PROCEDURE community.fold_accounts(

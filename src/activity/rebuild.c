@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "points/ledger.h"
 #include "score/engagement.h"
+#include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_rebuild);
 
@@ -28,7 +29,8 @@ community_rebuild(PG_FUNCTION_ARGS)
 		int64		(*rebuild) (int64 program);
 	}			known[] = {
 		{"engagement", score_rebuild_engagement},
-		{"accounts", points_rebuild_accounts}
+		{"accounts", points_rebuild_accounts},
+		{"standings", tier_rebuild_standings}
 	};
 	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CoreScope	scope;
@@ -42,7 +44,7 @@ community_rebuild(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot rebuild \"%s\"", what),
-				 errhint("What can be rebuilt is \"engagement\" and \"accounts\".")));
+				 errhint("What can be rebuilt is \"engagement\", \"accounts\" and \"standings\".")));
 	core_enter(&scope);
 	changed = known[i].rebuild(PG_GETARG_INT64(1));
 	core_leave(&scope);

@@ -22,7 +22,9 @@ BEGIN
 				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate',
 				'lock_tier', 'veto_tier', 'invite_to_tier', 'end_ruling', 'grant_tier', 'revoke_tier',
 				'claim_seat', 'release_seat', 'settle_payments',
-				'has_benefit', 'benefits', 'awards')
+				'has_benefit', 'benefits', 'awards', 'evaluate', 'tier',
+				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
+				'tier_is_attained')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -47,7 +49,9 @@ BEGIN
 		WHERE p.pronamespace = 'community'::regnamespace
 			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance',
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
-				'measure_value', 'has_benefit', 'benefits', 'awards')
+				'measure_value', 'has_benefit', 'benefits', 'awards',
+				'tier', 'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
+				'tier_is_attained')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -69,7 +73,7 @@ BEGIN
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS
-'lets a role read members, events and scores';
+'lets a role read members, events, scores and tiers';
 REVOKE ALL ON FUNCTION community.grant_analyst FROM PUBLIC;
 
 CREATE FUNCTION community.grant_auditor(role pg_catalog.regrole)

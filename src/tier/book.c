@@ -42,9 +42,6 @@ typedef struct Rows
 	Row		   *rows;
 } Rows;
 
-static const char *const reasons[] = {"promoted", "renewed", "demoted",
-"grace", "recovered", "vetoed", "carried"};
-
 static Row *
 add_row(Rows *rows)
 {
@@ -226,9 +223,31 @@ want_rows(const TierWork *work, const Rows *old, Rows *fresh)
 		row.tier = version->rungs[span->rank - 1].name;
 		row.rank = span->rank;
 		row.grace = span->grace;
-		row.reason = reasons[span->reason];
+		row.reason = tier_reason_name(span->reason);
 		want_row(old, fresh, &row);
 	}
+}
+
+/* Is any row of a member, all wanted ones being known, believed no more? */
+static bool
+has_unwanted(const Rows *old, int64 member)
+{
+	int			low = 0;
+	int			high = old->count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (old->rows[middle].member < member)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < old->count && old->rows[low].member == member; low++)
+		if (!old->rows[low].stays)
+			return true;
+	return false;
 }
 
 static void
@@ -394,18 +413,22 @@ tier_book(const TierLadders *ladders, const TierProgramLadder *ladder,
 {
 	Rows		old = {0};
 	Rows		fresh = {0};
-	bool		changed;
+	bool		changed = false;
 	int			i;
 
 	read_rows(ladders, ladder, work, count, &old);
 	if (old.count > 0)
 		qsort(old.rows, old.count, sizeof(Row), compare_rows);
 	for (i = 0; i < count; i++)
+	{
+		int			before = fresh.count;
+
 		if (has_changed(&work[i]))
 			want_rows(&work[i], &old, &fresh);
-	changed = fresh.count > 0;
-	for (i = 0; i < old.count; i++)
-		changed |= !old.rows[i].stays;
+		work[i].rebooked = fresh.count > before ||
+			has_unwanted(&old, work[i].member);
+		changed |= work[i].rebooked;
+	}
 	supersede(ladders, &old);
 	insert_rows(ladders, ladder, &fresh);
 	for (i = 0; i < count; i++)

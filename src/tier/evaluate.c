@@ -22,6 +22,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "tier/member.h"
 #include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_tier);
@@ -36,18 +37,21 @@ typedef struct Held
 	int			rank;
 } Held;
 
-static void
-refuse_nulls(FunctionCallInfo fcinfo, const char *function,
-			 const char *const *names)
+/* A time that can be looked at: nobody's way is walked for ever. */
+TimestampTz
+tier_check_time(TimestampTz at, const char *function)
 {
-	int			i;
+	TimestampTz last = GetCurrentTimestamp() +
+	(int64) TIER_HORIZON * DAYS_PER_YEAR * USECS_PER_DAY;
 
-	for (i = 0; i < PG_NARGS(); i++)
-		if (PG_ARGISNULL(i) && names[i] != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument %s of %s() must not be null", names[i],
-							function)));
+	if (TIMESTAMP_NOT_FINITE(at) || at > last)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time \"%s\" is out of range",
+						timestamptz_to_str(at)),
+				 errdetail("%s() looks no further ahead than %d years.",
+						   function, TIER_HORIZON)));
+	return at;
 }
 
 /* What is believed to be held at a time, on all ladders. */
@@ -87,8 +91,9 @@ believed(int64 program, int64 member, TimestampTz as_of, int *count)
 	return held;
 }
 
-static Tuplestorestate *
-begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
+/* Where the rows of a set go. */
+Tuplestorestate *
+tier_begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
@@ -165,6 +170,16 @@ tier_ladder_argument(const TierLadders *ladders, Datum name)
 	return ladder;
 }
 
+/* The tier by qualification that a run has come to, or NULL. */
+const char *
+tier_held_name(const TierRun *run)
+{
+	const TierState *state = &run->state;
+
+	return state->rank == 0 ? NULL :
+		run->ladder->versions[state->version].rungs[state->rank - 1].name;
+}
+
 /* Look at a member on a ladder until a time, from wherever is cheapest. */
 void
 tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
@@ -173,6 +188,7 @@ tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
 {
 	memset(work, 0, sizeof(TierWork));
 	work->member = member;
+	work->past_only = true;
 	from_scratch |= is_touched(ladders->program, member);
 	tier_load(ladders, ladder, work, 1, from_scratch);
 	if (work->run.state.as_of > as_of)
@@ -180,18 +196,10 @@ tier_look(const TierLadders *ladders, const TierProgramLadder *ladder,
 	tier_walk(ladders, ladder, work, 1, as_of, ahead);
 }
 
-static const char *
-held_name(const TierWork *work)
-{
-	const TierState *state = &work->run.state;
-
-	return work->algo.versions[state->version].rungs[state->rank - 1].name;
-}
-
 /* The highest tier of other sources at a time; false for none. */
-static bool
-other_sources(int64 program, int64 ladder, int64 member, TimestampTz as_of,
-			  char **tier, int *rank)
+bool
+tier_other_sources(int64 program, int64 ladder, int64 member,
+				   TimestampTz as_of, char **tier, int *rank)
 {
 	static CorePlan plan = {
 		.sql = "SELECT t.tier, t.rank::bigint FROM community.tenure AS t"
@@ -218,32 +226,87 @@ other_sources(int64 program, int64 ladder, int64 member, TimestampTz as_of,
 	return true;
 }
 
-/* tier(member, ladder, as_of, program) -> text */
+/* Refuse a member whom the program does not know. */
+void
+tier_check_member(int64 program, int64 member)
+{
+	bool		closed = false;
+
+	if (!core_member_is_known(program, member, &closed))
+		core_refuse_member(program, member, false);
+}
+
+/* What was believed at a time about another; NULL for no tier. */
+static char *
+tier_as_known(int64 program, int64 ladder, int64 member, TimestampTz as_of,
+			  TimestampTz known_at)
+{
+	static CorePlan plan = {
+		.sql = "SELECT t.tier FROM community.tenure AS t"
+		" WHERE t.program_id = $1 AND t.member_id = $2 AND t.ladder_id = $3"
+		" AND t.during @> $4 AND t.recorded_at <= $5"
+		" AND (t.superseded_at > $5) IS NOT FALSE"
+		" ORDER BY t.rank DESC LIMIT 1",
+		.nargs = 5,
+		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID,
+		TIMESTAMPTZOID}
+	};
+	MemoryContext context = CurrentMemoryContext;
+	Datum		values[5];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(member);
+	values[2] = Int64GetDatum(ladder);
+	values[3] = TimestampTzGetDatum(as_of);
+	values[4] = TimestampTzGetDatum(known_at);
+	tier_check_member(program, member);
+	core_run(&plan, values, NULL, true);
+	MemoryContextSwitchTo(context);
+	return SPI_processed == 0 ? NULL : core_text(0, 1);
+}
+
+/* The tier that is held by all that is known, over all sources, or NULL. */
+static char *
+tier_held(const TierLadders *ladders, const TierProgramLadder *ladder,
+		  int64 member, TimestampTz as_of)
+{
+	TierWork	work;
+	const TierState *state = &work.run.state;
+	char	   *tier = NULL;
+	int			rank = 0;
+
+	tier_look(ladders, ladder, member, as_of, false, 0, &work);
+	(void) tier_other_sources(ladders->program, ladder->id, member, as_of,
+							  &tier, &rank);
+	return state->rank <= rank ? tier :
+		pstrdup(tier_held_name(&work.run));
+}
+
+/*
+ * tier(member, ladder, as_of, known_at, program) -> text; only known_at may
+ * be null
+ */
 Datum
 community_tier(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"member", "ladder", "as_of",
+	static const char *const names[] = {"member", "ladder", "as_of", NULL,
 	"program"};
 	MemoryContext caller = CurrentMemoryContext;
 	const TierLadders *ladders;
 	const TierProgramLadder *ladder;
 	CoreScope	scope;
-	TierWork	work;
 	TimestampTz as_of;
-	char	   *tier = NULL;
-	int			rank = 0;
-	const TierState *state = &work.run.state;
+	char	   *tier;
 
-	refuse_nulls(fcinfo, "tier", names);
-	as_of = PG_GETARG_TIMESTAMPTZ(2);
+	tier_refuse_nulls(fcinfo, "tier", names);
+	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tier");
 	core_enter(&scope);
-	ladders = tier_ladders(PG_GETARG_INT64(3));
+	ladders = tier_ladders(PG_GETARG_INT64(4));
 	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
-	tier_look(ladders, ladder, PG_GETARG_INT64(0), as_of, false, 0, &work);
-	(void) other_sources(ladders->program, ladder->id, PG_GETARG_INT64(0),
-						 as_of, &tier, &rank);
-	if (state->rank > rank)
-		tier = (char *) held_name(&work);
+	tier = PG_ARGISNULL(3) ?
+		tier_held(ladders, ladder, PG_GETARG_INT64(0), as_of) :
+		tier_as_known(ladders->program, ladder->id, PG_GETARG_INT64(0), as_of,
+					  PG_GETARG_TIMESTAMPTZ(3));
 	if (tier != NULL)
 		tier = MemoryContextStrdup(caller, tier);
 	core_leave(&scope);
@@ -252,9 +315,20 @@ community_tier(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(tier));
 }
 
-static Datum
-time_range(TimestampTz from, TimestampTz until, TypeCacheEntry *type)
+const char *
+tier_reason_name(TierReason reason)
 {
+	static const char *const names[] = {"promoted", "renewed", "demoted",
+	"grace", "recovered", "vetoed", "carried"};
+
+	return names[reason];
+}
+
+Datum
+tier_range(TimestampTz from, TimestampTz until)
+{
+	TypeCacheEntry *type = lookup_type_cache(TSTZRANGEOID,
+											 TYPECACHE_RANGE_INFO);
 	RangeBound	lower = {0};
 	RangeBound	upper = {0};
 
@@ -272,25 +346,22 @@ community_tenures(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {"member", "ladder", "as_of",
 	"program"};
-	static const char *const reasons[] = {"promoted", "renewed", "demoted",
-	"grace", "recovered", "vetoed", "carried"};
 	TupleDesc	desc;
 	Tuplestorestate *store;
-	TypeCacheEntry *type;
 	const TierLadders *ladders;
 	const TierProgramLadder *ladder;
 	CoreScope	scope;
 	TierWork	work;
 	int			i;
 
-	refuse_nulls(fcinfo, "tenures", names);
-	store = begin_result(fcinfo, &desc);
-	type = lookup_type_cache(TSTZRANGEOID, TYPECACHE_RANGE_INFO);
+	tier_refuse_nulls(fcinfo, "tenures", names);
+	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
 	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
-	tier_look(ladders, ladder, PG_GETARG_INT64(0), PG_GETARG_TIMESTAMPTZ(2),
-			  true, 0, &work);
+	tier_look(ladders, ladder, PG_GETARG_INT64(0),
+			  tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tenures"), true, 0,
+			  &work);
 	for (i = 0; i < work.run.nspans; i++)
 	{
 		const TierSpan *span = &work.run.spans[i];
@@ -301,11 +372,11 @@ community_tenures(PG_FUNCTION_ARGS)
 		values[0] = CStringGetTextDatum(version->rungs[span->rank - 1].name);
 		values[1] = Int32GetDatum(span->rank);
 		values[2] = CStringGetTextDatum(span->grace ? "grace" : "qualified");
-		values[3] = time_range(span->from, span->until, type);
+		values[3] = tier_range(span->from, span->until);
 		values[4] = TimestampTzGetDatum(span->ends);
 		nulls[4] = span->ends == TIER_NEVER;
 		values[5] = Int64GetDatum(version->id);
-		values[6] = CStringGetTextDatum(reasons[span->reason]);
+		values[6] = CStringGetTextDatum(tier_reason_name(span->reason));
 		tuplestore_putvalues(store, desc, values, nulls);
 	}
 	core_leave(&scope);

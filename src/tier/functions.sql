@@ -25,12 +25,13 @@ CREATE FUNCTION community.tier(
 	member pg_catalog.int8,
 	ladder pg_catalog.text,
 	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
+	known_at pg_catalog.timestamptz DEFAULT NULL,
 	program pg_catalog.int8 DEFAULT community.current_program())
 RETURNS pg_catalog.text
 LANGUAGE C STABLE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_tier';
 COMMENT ON FUNCTION community.tier IS
-'the tier of a member on a ladder at a time, the highest over all sources, null for none; right whether it was reviewed or not';
+'the tier of a member on a ladder at a time, the highest over all sources, null for none; right whether it was reviewed or not; with known_at what was believed at that time';
 REVOKE ALL ON FUNCTION community.tier FROM PUBLIC;
 
 CREATE FUNCTION community.tenures(

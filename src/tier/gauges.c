@@ -88,12 +88,7 @@ static CorePlan read_events = {
 	ITEM_ARGS
 };
 static CorePlan read_points = {
-	.sql = READ_ITEMS("c.effective_at AS at, c.points + coalesce("
-					  "(SELECT sum(r.points - r.cut)"
-					  " FROM community.entry AS r WHERE r.program_id = $1"
-					  " AND r.member_id = u.member_id AND r.currency_id = $8"
-					  " AND r.reverses = c.entry_id AND r.kind = 'reverse'"
-					  "), 0)::bigint AS amount,"
+	.sql = READ_ITEMS("c.effective_at AS at, " TIER_NET_POINTS " AS amount,"
 					  " 0::double precision AS score, NULL::bigint AS key",
 					  "community.entry AS c", "c.effective_at",
 					  "c.currency_id = $8 AND c.kind = 'accrue'"
@@ -192,7 +187,7 @@ add_stretch(Reading *reading, int work, TimestampTz after, TimestampTz to,
 {
 	Stretch    *stretch;
 
-	if (after >= to || most == 0)
+	if (after > to || most == 0)
 		return;
 	if (reading->nstretches == reading->maxstretches)
 	{
@@ -256,11 +251,12 @@ plan_stretches(Reading *reading, int n)
 	TimestampTz from;
 	TimestampTz to;
 	TimestampTz falls_to;
+	TimestampTz last = work->past_only ? Max(reading->until, as_of) : DT_NOEND;
 	int64		all = PG_INT64_MAX;
 
 	if (as_of == TIER_PAST)
 	{
-		add_stretch(reading, n, DT_NOBEGIN, DT_NOEND, all);
+		add_stretch(reading, n, DT_NOBEGIN, last, all);
 		return;
 	}
 	tier_window(reading->ladders, meter, work->joined_at, as_of, &from, &to);
@@ -268,10 +264,10 @@ plan_stretches(Reading *reading, int n)
 	{
 		if (meter->kind == TIER_DISTINCT_DAYS &&
 			meter->period.kind != PERIOD_ROLLING)
-			from = start_of_day(reading, as_of);
+			from = Max(from, start_of_day(reading, as_of));
 		if (meter->period.kind != PERIOD_ROLLING && from > DT_NOBEGIN)
 			from--;
-		add_stretch(reading, n, from - leeway(meter), DT_NOEND, all);
+		add_stretch(reading, n, from - leeway(meter), last, all);
 		return;
 	}
 	if (meter->period.kind == PERIOD_ROLLING)
@@ -282,7 +278,8 @@ plan_stretches(Reading *reading, int n)
 		add_stretch(reading, n, from - leeway(meter), falls_to, all);
 		add_stretch(reading, n, falls_to, as_of, reading->ahead);
 	}
-	add_stretch(reading, n, as_of, DT_NOEND, all);
+	/* even an empty one lets the period end */
+	add_stretch(reading, n, as_of, last, all);
 }
 
 static Datum

@@ -13,6 +13,7 @@
 #include "core/core.h"
 #include "tier/member.h"
 
+/* All arguments that have a name here must be given. */
 void
 tier_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
 				  const char *const *names)
@@ -20,7 +21,7 @@ tier_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
 	int			i;
 
 	for (i = 0; i < PG_NARGS(); i++)
-		if (PG_ARGISNULL(i))
+		if (PG_ARGISNULL(i) && names[i] != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument %s of %s() must not be null",

@@ -28,12 +28,6 @@
 #include "tier/note.h"
 #include "tier/payment.h"
 
-/* Of what falls out of a rolling period, so much is looked at in advance. */
-#define LOOK_AHEAD		64
-
-/* members that are worked out together */
-#define MEMBER_BATCH	1000
-
 static bool
 counts_type(const TierMeter *meter, Datum type)
 {
@@ -122,7 +116,7 @@ work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
 		tier_load(ladders, ladder, work, later, true);
 	for (i = 0; i < count; i++)
 		work[i].run.ladder = &work[i].algo;
-	tier_walk(ladders, ladder, work, count, until, LOOK_AHEAD);
+	tier_walk(ladders, ladder, work, count, until, TIER_LOOK_AHEAD);
 	return tier_book(ladders, ladder, work, count);
 }
 
@@ -207,10 +201,10 @@ note_members(int64 program, const int64 *members, const TimestampTz *since,
 	context = AllocSetContextCreate(CurrentMemoryContext,
 									"community standings",
 									ALLOCSET_DEFAULT_SIZES);
-	for (from = 0; from < count; from += MEMBER_BATCH)
+	for (from = 0; from < count; from += TIER_MEMBER_BATCH)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
-		int			batch = Min(MEMBER_BATCH, count - from);
+		int			batch = Min(TIER_MEMBER_BATCH, count - from);
 		bool		changed = settles;
 
 		CHECK_FOR_INTERRUPTS();

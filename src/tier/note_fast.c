@@ -60,9 +60,12 @@ typedef struct Adding
 	bool		falls;
 } Adding;
 
-/* The version that applied at as_of, when the same one applies now. */
+/*
+ * The version that applied at as_of, when the same one applies now.  What is
+ * added may be enough for the next one.
+ */
 static const TierVersion *
-applicable_version(const Adding *adding, int64 held)
+applicable_version(Adding *adding, int64 held)
 {
 	const TierLadder *algo = &adding->ladder->algo;
 	TimestampTz at = Max(adding->event->occurred_at, adding->state.as_of);
@@ -75,6 +78,8 @@ applicable_version(const Adding *adding, int64 held)
 
 		if (version->from > adding->state.as_of && version->from <= at)
 			return NULL;
+		if (version->from > at)
+			adding->due = Min(adding->due, version->from);
 		if (held != 0 ? version->id == held :
 			version->from <= at && at < version->until)
 			found = version;
@@ -127,6 +132,9 @@ add_to_gauge(Adding *adding, int gauge)
 		if (pg_add_s64_overflow(*amount, more, amount))
 			return false;
 		adding->falls |= more < 0;
+		/* once it falls out, the value rises */
+		if (more < 0)
+			adding->due = Min(adding->due, until);
 	}
 	adding->stale_at = Min(adding->stale_at, until);
 	return true;
@@ -213,6 +221,7 @@ change_standing(Datum *values, bool *nulls, void *arg)
 	if (!try_to_add(adding, applicable_version(adding, held)))
 		return false;
 	values[STANDING_AS_OF] = TimestampTzGetDatum(state->as_of);
+	values[STANDING_DUE] = TimestampTzGetDatum(adding->due);
 	values[STANDING_STALE_AT] = TimestampTzGetDatum(adding->stale_at);
 	if (adding->falls)
 		values[STANDING_FALLING_AT] = TimestampTzGetDatum(state->as_of);

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -237,6 +238,41 @@ find_due(const TierWork *work)
 	return due;
 }
 
+/*
+ * When time alone lets a value rise, as days of membership do: with an event
+ * that is added until then, that may be what a tier waits for.
+ */
+static TimestampTz
+first_rise(const TierWork *work)
+{
+	int			count = work->algo.ngauges;
+	int64	   *amounts = palloc_array(int64, count + 1);
+	TimestampTz at = TIER_NEVER;
+	int			i;
+
+	memcpy(amounts, work->run.state.amounts, count * sizeof(int64));
+	for (i = work->nchanges; i < work->nchanges + work->nahead; i++)
+	{
+		const TierChange *change = &work->changes[i];
+		int64		before = amounts[change->gauge];
+
+		bool		overflows = false;
+
+		if (change->act == TIER_SET)
+			amounts[change->gauge] = change->amount;
+		else
+			overflows = pg_add_s64_overflow(before, change->amount,
+											&amounts[change->gauge]);
+		if (overflows || amounts[change->gauge] > before)
+		{
+			at = change->at;
+			break;
+		}
+	}
+	pfree(amounts);
+	return at;
+}
+
 /* Work members out until a time. */
 void
 tier_walk(const TierLadders *ladders, const TierProgramLadder *ladder,
@@ -250,7 +286,7 @@ tier_walk(const TierLadders *ladders, const TierProgramLadder *ladder,
 		TierWork   *w = &work[i];
 
 		tier_run(&w->run, w->changes, w->nchanges, until);
-		w->due = find_due(w);
+		w->due = Min(find_due(w), first_rise(w));
 		w->stale_at = w->nahead > 0 ?
 			Min(w->changes[w->nchanges].at, w->known_to) : w->known_to;
 	}

@@ -82,6 +82,22 @@ typedef struct TierLadders
 	TierProgramLadder *ladders;
 } TierLadders;
 
+/* of what falls out of a rolling period, so much is looked at in advance */
+#define TIER_LOOK_AHEAD		64
+
+/* members that are worked out together */
+#define TIER_MEMBER_BATCH	1000
+
+/* how far ahead anybody is looked at, in years */
+#define TIER_HORIZON		200
+
+/* what is left of the points of an entry "c" after what was taken back */
+#define TIER_NET_POINTS \
+	"(c.points + coalesce((SELECT sum(r.points - r.cut)" \
+	" FROM community.entry AS r WHERE r.program_id = c.program_id" \
+	" AND r.member_id = c.member_id AND r.currency_id = c.currency_id" \
+	" AND r.reverses = c.entry_id AND r.kind = 'reverse'), 0))::bigint"
+
 /* ladders.c */
 extern const TierLadders *tier_ladders(int64 program);
 extern bool tier_has_no_ladders(int64 program);
@@ -102,6 +118,7 @@ typedef struct TierWork
 	TimestampTz joined_at;
 	bool		from_scratch;	/* or from where the standing is */
 	bool		has_standing;
+	bool		past_only;		/* leave out what happens after the time asked */
 	TimestampTz lasted_since;	/* beginning of the tenure gone on from */
 	TierLadder	algo;			/* with the member's calendar */
 	TierRun		run;
@@ -112,6 +129,7 @@ typedef struct TierWork
 	int			maxchanges;
 	TierChange *changes;
 	TimestampTz known_to;		/* changes are complete up to then */
+	bool		rebooked;		/* were other tenures written down? */
 } TierWork;
 
 /* gauges.c */
@@ -134,8 +152,17 @@ extern void tier_walk(const TierLadders *ladders,
 					  int count, TimestampTz until, int ahead);
 
 /* evaluate.c */
+extern TimestampTz tier_check_time(TimestampTz at, const char *function);
+extern void tier_check_member(int64 program, int64 member);
+extern Tuplestorestate *tier_begin_result(FunctionCallInfo fcinfo,
+										  TupleDesc *desc);
 extern const TierProgramLadder *tier_ladder_argument(const TierLadders *ladders,
 													 Datum name);
+extern bool tier_other_sources(int64 program, int64 ladder, int64 member,
+							   TimestampTz as_of, char **tier, int *rank);
+extern Datum tier_range(TimestampTz from, TimestampTz until);
+extern const char *tier_reason_name(TierReason reason);
+extern const char *tier_held_name(const TierRun *run);
 extern void tier_evaluate(int64 program, int64 member, TimestampTz as_of,
 						  Tuplestorestate *store, TupleDesc desc);
 extern void tier_look(const TierLadders *ladders,
@@ -143,11 +170,20 @@ extern void tier_look(const TierLadders *ladders,
 					  TimestampTz as_of, bool from_scratch, int ahead,
 					  TierWork *work);
 
+/* progress.c */
+extern Datum tier_reading(const TierLadders *ladders, const TierMeter *meter,
+						  const TierWork *work, int gauge, TimestampTz at);
+extern Datum tier_bar(const TierLadder *ladder, const TierRequirement *need,
+					  bool keep);
+
 /* review.c */
 extern int64 *tier_due_members(int64 program, TimestampTz as_of,
 							   int64 *count);
 extern int	tier_review_members(int64 program, int64 *members, int count,
 								TimestampTz as_of);
+
+/* rebuild.c */
+extern int64 tier_rebuild_standings(int64 program);
 
 /* book.c */
 extern bool tier_book(const TierLadders *ladders,

@@ -87,6 +87,16 @@ is_open(const TierRun *run, const TierRung *rung, int64 at)
 		  is_ruled(run, TIER_INVITATION, rung->name, at)));
 }
 
+/* May a member who qualifies for a tier reach it? */
+bool
+tier_is_open(const TierRun *run, int rank, int64 at)
+{
+	const TierVersion *version = held_version(run);
+
+	return rank <= permitted_rank(run, version, at) &&
+		is_open(run, &version->rungs[rank - 1], at);
+}
+
 /* A decayed score, kept as it was at as_of, as it is at a later time. */
 static double
 decayed_to(double score, int64 half_life, int64 from, int64 to)
@@ -96,9 +106,10 @@ decayed_to(double score, int64 half_life, int64 from, int64 to)
 	return score * exp2(-((double) (to - from)) / (double) half_life);
 }
 
-static double
-score_at(const TierLadder *ladder, const TierState *state, int gauge,
-		 int64 at)
+/* The value of a gauge that is a fraction at a time not before as_of. */
+double
+tier_score_at(const TierLadder *ladder, const TierState *state, int gauge,
+			  int64 at)
 {
 	const TierGauge *g = &ladder->gauges[gauge];
 
@@ -121,7 +132,7 @@ tier_meets(const TierLadder *ladder, const TierState *state,
 		if (ladder->gauges[r->gauge].scale == TIER_WHOLE)
 			met += state->amounts[r->gauge] >= (keep ? r->keep : r->attain);
 		else
-			met += score_at(ladder, state, r->gauge, at) >=
+			met += tier_score_at(ladder, state, r->gauge, at) >=
 				(keep ? r->keep_score : r->attain_score);
 	}
 	return met >= rung->needs;
@@ -199,6 +210,20 @@ begin_span(TierRun *run, int64 at, int rank, bool grace, int64 ends,
 	span->rank = rank;
 	span->grace = grace;
 	span->reason = reason;
+	span->judged = state->version;
+	span->judged_rank = rank;
+	span->past = false;
+}
+
+/* The tenure that has just begun was judged by that tier of that version. */
+static void
+note_judged(TierRun *run, int version, int rank, bool past)
+{
+	TierSpan   *span = &run->spans[run->nspans - 1];
+
+	span->judged = version;
+	span->judged_rank = rank;
+	span->past = past;
 }
 
 /* End of a term that begins at a time; NEVER where there are none. */
@@ -299,17 +324,22 @@ land(TierRun *run, int64 at, bool past, int below, TierReason reason)
 	}
 	begin_span(run, at, rank, false,
 			   rank > 0 ? term_end(run, at, past) : TIER_NEVER, reason);
+	if (rank > 0)
+		note_judged(run, run->state.version, rank, past);
 }
 
 static void
-begin_grace(TierRun *run, int64 at)
+begin_grace(TierRun *run, int64 at, bool past)
 {
 	const TierCalendar *calendar = &run->ladder->calendar;
 	int64		ends = calendar->grace_end(calendar->arg, held_version(run),
 										   at);
+	int			version = run->state.version;
+	int			rank = run->state.rank;
 
 	leave_old_version(run, at);
 	begin_span(run, at, run->state.rank, true, ends, TIER_GRACED);
+	note_judged(run, version, rank, past);
 }
 
 /* A term or grace has ended; the past is judged. */
@@ -317,6 +347,8 @@ static void
 judge_end(TierRun *run, int64 at)
 {
 	TierState  *state = &run->state;
+	int			version = state->version;
+	int			rank = state->rank;
 
 	if (state->grace)
 		land(run, at, true, TIER_MAX_RANK, TIER_DEMOTED);
@@ -325,9 +357,10 @@ judge_end(TierRun *run, int64 at)
 		leave_old_version(run, at);
 		begin_span(run, at, state->rank, false, term_end(run, at, true),
 				   TIER_RENEWED);
+		note_judged(run, version, rank, true);
 	}
 	else if (held_version(run)->has_grace)
-		begin_grace(run, at);
+		begin_grace(run, at, true);
 	else
 		land(run, at, true, TIER_MAX_RANK, TIER_DEMOTED);
 }
@@ -335,14 +368,16 @@ judge_end(TierRun *run, int64 at)
 static void
 promote(TierRun *run, int64 at, bool past)
 {
+	int			version = run->state.version;
 	int			rank = tier_attained(run, at);
 
 	if (rank <= run->state.rank)
 		return;
 	run->state.rank = rank;
 	leave_old_version(run, at);
-	rank = run->state.rank;
-	begin_span(run, at, rank, false, term_end(run, at, past), TIER_PROMOTED);
+	begin_span(run, at, run->state.rank, false, term_end(run, at, past),
+			   TIER_PROMOTED);
+	note_judged(run, version, rank, past);
 }
 
 /* Does a promotion period end at that time? */
@@ -371,7 +406,7 @@ judge_drop(TierRun *run, int64 at)
 									 run->state.since))
 			return;
 		if (version->has_grace)
-			begin_grace(run, at);
+			begin_grace(run, at, false);
 		else
 			land(run, at, false, TIER_MAX_RANK, TIER_DEMOTED);
 	}
@@ -409,7 +444,7 @@ move_to(TierRun *run, int64 at)
 
 	for (i = 0; i < run->ladder->ngauges; i++)
 		if (run->ladder->gauges[i].scale == TIER_DECAYED)
-			state->scores[i] = score_at(run->ladder, state, i, at);
+			state->scores[i] = tier_score_at(run->ladder, state, i, at);
 	state->as_of = at;
 }
 
@@ -468,8 +503,8 @@ step(TierRun *run, int64 at, const TierChange *changes, int nchanges)
 }
 
 /* When a decayed score falls below what keeps the tier, at a whole second. */
-static int64
-falls_below_at(const TierRun *run, const TierRequirement *requirement)
+int64
+tier_falls_below_at(const TierRun *run, const TierRequirement *requirement)
 {
 	const TierState *state = &run->state;
 	double		score = state->scores[requirement->gauge];
@@ -487,7 +522,7 @@ falls_below_at(const TierRun *run, const TierRequirement *requirement)
 	at += USECS_PER_SEC - (at % USECS_PER_SEC + USECS_PER_SEC) %
 		USECS_PER_SEC;
 	while (at <= state->as_of ||
-		   score_at(run->ladder, state, requirement->gauge, at) >=
+		   tier_score_at(run->ladder, state, requirement->gauge, at) >=
 		   requirement->keep_score)
 		at += USECS_PER_SEC;
 	return at;
@@ -513,7 +548,7 @@ drops_at(const TierRun *run)
 	for (i = 0; i < rung->nrequirements; i++)
 		if (run->ladder->gauges[rung->requirements[i].gauge].scale ==
 			TIER_DECAYED)
-			at = Min(at, falls_below_at(run, &rung->requirements[i]));
+			at = Min(at, tier_falls_below_at(run, &rung->requirements[i]));
 	return at;
 }
 

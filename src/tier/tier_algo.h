@@ -170,6 +170,10 @@ typedef struct TierSpan
 	int			rank;
 	bool		grace;
 	TierReason	reason;
+	/* what was judged: this tier of this version, and as of just before? */
+	int			judged;
+	int			judged_rank;
+	bool		past;
 } TierSpan;
 
 typedef struct TierRun
@@ -195,6 +199,11 @@ extern void tier_run(TierRun *run, const TierChange *changes, int nchanges,
 extern int64 tier_next_instant(const TierRun *run);
 extern bool tier_meets(const TierLadder *ladder, const TierState *state,
 					   const TierRung *rung, bool keep, int64 at);
+extern bool tier_is_open(const TierRun *run, int rank, int64 at);
+extern double tier_score_at(const TierLadder *ladder, const TierState *state,
+							int gauge, int64 at);
+extern int64 tier_falls_below_at(const TierRun *run,
+								 const TierRequirement *requirement);
 extern int	tier_attained(const TierRun *run, int64 at);
 
 #endif							/* COMMUNITY_TIER_ALGO_H */
