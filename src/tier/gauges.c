@@ -208,8 +208,8 @@ add_stretch(Reading *reading, int work, TimestampTz after, TimestampTz to,
 
 /*
  * Months end on different days, so t - 1 month goes back when t goes on from
- * the last day of a short one.  What has fallen out stays out; near such an end
- * more is read than is needed, and looked at one by one.
+ * the last day of a short one.  What has fallen out stays out; near such an
+ * end more is read than is needed, and looked at one by one.
  */
 static TimestampTz
 leeway(const TierMeter *meter)

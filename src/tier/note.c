@@ -213,10 +213,12 @@ note_members(int64 program, const int64 *members, const TimestampTz *since,
 								since == NULL ? NULL : since + from, batch,
 								until);
 		if (changed)
-			tier_settle_benefits_of(program,
-									DatumGetArrayTypeP(member_array(members + from,
-																	batch)),
+		{
+			Datum		those = member_array(members + from, batch);
+
+			tier_settle_benefits_of(program, DatumGetArrayTypeP(those),
 									GetCurrentTimestamp());
+		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
