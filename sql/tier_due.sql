@@ -1,7 +1,11 @@
 -- A review finds what time alone has done, also where an event was added to a
 -- standing since.  Were this broken, members would have earned a tier and wait
 -- for it until their next event.
+CREATE SCHEMA tier_due_test;
+SET search_path = tier_due_test, public;
 SET client_min_messages = warning;
+SET datestyle = 'ISO, YMD';
+SET intervalstyle = 'postgres';
 SET timezone = 'UTC';
 SELECT community.create_program('tier_due', 'UTC') > 0 AS made;
 SET community.program = 'tier_due';

@@ -1,7 +1,11 @@
 -- Why a tier is held, and which ones were held when.  Were this broken, a
 -- member would be told reasons that did not decide, or a history that is not
 -- the one that was believed.
+CREATE SCHEMA tier_explain_test;
+SET search_path = tier_explain_test, public;
 SET client_min_messages = warning;
+SET datestyle = 'ISO, YMD';
+SET intervalstyle = 'postgres';
 SET timezone = 'Europe/Berlin';
 SELECT community.create_program('tier_explain', 'Europe/Berlin') > 0 AS made;
 SET community.program = 'tier_explain';

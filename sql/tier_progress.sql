@@ -1,6 +1,10 @@
 -- What is missing for a tier, and when one will be lost.  Were this broken,
 -- members would be told a wrong date, or be told of none and lose the tier.
+CREATE SCHEMA tier_progress_test;
+SET search_path = tier_progress_test, public;
 SET client_min_messages = warning;
+SET datestyle = 'ISO, YMD';
+SET intervalstyle = 'postgres';
 SET timezone = 'Europe/Berlin';
 SELECT community.create_program('tier_progress', 'Europe/Berlin') > 0 AS made;
 SET community.program = 'tier_progress';

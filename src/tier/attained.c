@@ -69,7 +69,7 @@ community_tier_is_attained(PG_FUNCTION_ARGS)
 	as_of = PG_GETARG_TIMESTAMPTZ(3);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(4));
-	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
+	ladder = tier_named_ladder(ladders, PG_GETARG_DATUM(1));
 	version = version_in_force(ladder, as_of);
 	for (i = 0; i < version->nrungs; i++)
 		if (strcmp(version->rungs[i].name, tier) == 0)

@@ -156,7 +156,7 @@ is_touched(int64 program, int64 member)
 
 /* The ladder of that name, or an error. */
 const TierProgramLadder *
-tier_ladder_argument(const TierLadders *ladders, Datum name)
+tier_named_ladder(const TierLadders *ladders, Datum name)
 {
 	const TierProgramLadder *ladder = tier_find_ladder(ladders, name);
 
@@ -302,7 +302,7 @@ community_tier(PG_FUNCTION_ARGS)
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tier");
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(4));
-	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
+	ladder = tier_named_ladder(ladders, PG_GETARG_DATUM(1));
 	tier = PG_ARGISNULL(3) ?
 		tier_held(ladders, ladder, PG_GETARG_INT64(0), as_of) :
 		tier_as_known(ladders->program, ladder->id, PG_GETARG_INT64(0), as_of,
@@ -358,7 +358,7 @@ community_tenures(PG_FUNCTION_ARGS)
 	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
-	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
+	ladder = tier_named_ladder(ladders, PG_GETARG_DATUM(1));
 	tier_look(ladders, ladder, PG_GETARG_INT64(0),
 			  tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tenures"), true, 0,
 			  &work);

@@ -294,7 +294,7 @@ community_explain_tier(PG_FUNCTION_ARGS)
 	memset(row.nulls, true, sizeof(row.nulls));
 	core_enter(&scope);
 	row.ladders = tier_ladders(PG_GETARG_INT64(3));
-	row.ladder = tier_ladder_argument(row.ladders, PG_GETARG_DATUM(1));
+	row.ladder = tier_named_ladder(row.ladders, PG_GETARG_DATUM(1));
 	tier_look(row.ladders, row.ladder, member,
 			  Max(as_of, GetCurrentTimestamp()), true, 0, &work);
 	span = find_span(&work.run, as_of);

@@ -244,7 +244,7 @@ community_tier_history(PG_FUNCTION_ARGS)
 	core_enter(&scope);
 	history.ladders = tier_ladders(PG_GETARG_INT64(3));
 	if (!PG_ARGISNULL(1))
-		ladder = tier_ladder_argument(history.ladders, PG_GETARG_DATUM(1));
+		ladder = tier_named_ladder(history.ladders, PG_GETARG_DATUM(1));
 	tier_check_member(history.ladders->program, member);
 	read_held(&history, member, ladder, !PG_ARGISNULL(2),
 			  PG_ARGISNULL(2) ? 0 : PG_GETARG_TIMESTAMPTZ(2));

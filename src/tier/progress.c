@@ -300,7 +300,7 @@ community_progress(PG_FUNCTION_ARGS)
 	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
-	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
+	ladder = tier_named_ladder(ladders, PG_GETARG_DATUM(1));
 	tier_look(ladders, ladder, PG_GETARG_INT64(0), as_of, false, INT_MAX,
 			  &work);
 	state = &work.run.state;
@@ -378,7 +378,7 @@ community_projected_tier(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
-	ladder = tier_ladder_argument(ladders, PG_GETARG_DATUM(1));
+	ladder = tier_named_ladder(ladders, PG_GETARG_DATUM(1));
 	tier_look(ladders, ladder, PG_GETARG_INT64(0), as_of, false, INT_MAX,
 			  &work);
 	at = walk_to_end(ladders, &work, &run);

@@ -156,8 +156,8 @@ extern TimestampTz tier_check_time(TimestampTz at, const char *function);
 extern void tier_check_member(int64 program, int64 member);
 extern Tuplestorestate *tier_begin_result(FunctionCallInfo fcinfo,
 										  TupleDesc *desc);
-extern const TierProgramLadder *
-tier_ladder_argument(const TierLadders *ladders, Datum name);
+extern const TierProgramLadder *tier_named_ladder(const TierLadders *ladders,
+												  Datum name);
 extern bool tier_other_sources(int64 program, int64 ladder, int64 member,
 							   TimestampTz as_of, char **tier, int *rank);
 extern Datum tier_range(TimestampTz from, TimestampTz until);
