@@ -79,8 +79,10 @@ SELECT community.record(3, 'visit', 'k', 0, '2026-02-10') IS NOT NULL AS recorde
 SELECT community.rebuild('standings');
 UPDATE community.standing SET amounts = array_fill(7::bigint, ARRAY[cardinality(amounts)])
 WHERE program_id = :program AND member_id IN (1, 2);
+SET session_replication_role = replica;
 UPDATE community.tenure SET during = tstzrange(lower(during) + interval '1 second', upper(during))
 WHERE program_id = :program AND member_id = 2 AND superseded_at IS NULL AND tier = 'noon 1';
+RESET session_replication_role;
 DELETE FROM community.standing WHERE program_id = :program AND member_id = 3;
 SELECT community.rebuild('standings') AS wrong, community.rebuild('standings') AS still_wrong;
 SELECT * FROM ladders(1);

@@ -114,7 +114,9 @@ SELECT rule, member_id, object, detail FROM community.check_installation(program
 -- what the check finds
 BEGIN;
 UPDATE community.tenure SET superseded_at = recorded_at WHERE program_id = community.current_program() AND key = 'svip 2' AND superseded_at IS NULL;
+SET session_replication_role = replica;
 UPDATE community.tenure SET key = 'forged' WHERE program_id = community.current_program() AND key = 'black';
+RESET session_replication_role;
 SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program()) ORDER BY 2, 4;
 SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program(), member => 2);
 ROLLBACK;

@@ -20,6 +20,7 @@
 #include "core/errors.h"
 #include "points/envelope.h"
 #include "points/ledger.h"
+#include "tier/seats.h"
 
 #define MAX_BATCH		1000000
 #define HOLDS_A_BATCH	10000
@@ -193,6 +194,21 @@ bring_home(ActivityJob *job)
 	} while (count > 0);
 }
 
+/* Give seats that became free to those who wait for them. */
+static void
+hand_out_seats(ActivityJob *job)
+{
+	CoreScope	scope;
+	int64		count;
+
+	points_pin_isolation(job->name);
+	core_enter(&scope);
+	count = tier_hand_out_seats(job->program);
+	core_leave(&scope);
+	activity_advance_job(job, count, (Datum) 0);
+	activity_commit_batch(job);
+}
+
 /* CALL run_maintenance(as_of, program) */
 Datum
 community_run_maintenance(PG_FUNCTION_ARGS)
@@ -213,6 +229,7 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 		time_out_holds(job, as_of);
 		close_envelopes(job, as_of);
 		bring_home(job);
+		hand_out_seats(job);
 		activity_review_tiers(job, as_of);
 		fold_ranges(job, from, to, DEFAULT_MINIMUM, DEFAULT_BATCH);
 		activity_finish_job(job);

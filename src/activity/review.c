@@ -23,6 +23,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "score/engagement.h"
+#include "tier/benefit.h"
 #include "tier/tier.h"
 
 #define REVIEW_BATCH	1000
@@ -82,6 +83,39 @@ community_evaluate(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Settle what tiers bring to members for whom something of it is due. */
+static void
+settle_due(ActivityJob *job, TimestampTz as_of)
+{
+	int64		after = PG_INT64_MIN;
+
+	for (;;)
+	{
+		CoreScope	scope;
+		ArrayType  *members;
+		int64		count = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		core_enter(&scope);
+		members = tier_members_to_settle(job->program, after, as_of, false,
+										 REVIEW_BATCH);
+		if (members != NULL)
+		{
+			int64	   *ids = (int64 *) ARR_DATA_PTR(members);
+
+			count = ARR_DIMS(members)[0];
+			after = ids[count - 1];
+			(void) tier_review_members(job->program, ids, (int) count,
+									   as_of);
+		}
+		core_leave(&scope);
+		if (count == 0)
+			return;
+		activity_advance_job(job, count, (Datum) 0);
+		activity_commit_batch(job);
+	}
+}
+
 /* Review all who are due, for a job that has begun. */
 void
 activity_review_tiers(ActivityJob *job, TimestampTz as_of)
@@ -109,6 +143,7 @@ activity_review_tiers(ActivityJob *job, TimestampTz as_of)
 		activity_advance_job(job, batch, (Datum) 0);
 		activity_commit_batch(job);
 	}
+	settle_due(job, as_of);
 }
 
 /* CALL review_tiers(as_of, program) */

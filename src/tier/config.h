@@ -60,7 +60,6 @@ extern void tier_decision_check_member(const TierDecision *decision,
 extern void tier_decision_values(const TierDecision *decision,
 								 Datum *values, char *nulls);
 pg_noreturn extern void tier_decision_lost_key(const TierDecision *decision);
-extern void tier_decision_touch(int64 program, int64 member);
 extern bool tier_decision_end(TierEnding *ending, int64 program, Datum key,
 							  TimestampTz at, Datum reason);
 

@@ -25,7 +25,9 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "tier/benefit.h"
 #include "tier/config.h"
+#include "tier/tier.h"
 
 static char *
 range_text(Datum range)
@@ -151,23 +153,6 @@ tier_decision_lost_key(const TierDecision *decision)
 			 errhint("Try again.")));
 }
 
-/* Have the standings of a member worked out anew. */
-void
-tier_decision_touch(int64 program, int64 member)
-{
-	static CorePlan plan = {
-		.sql = "INSERT INTO community.standing_touch (program_id, member_id)"
-		" VALUES ($1, $2)",
-		.nargs = 2,
-		.argtypes = {INT8OID, INT8OID}
-	};
-	Datum		values[2];
-
-	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(member);
-	core_run(&plan, values, NULL, false);
-}
-
 static bool
 find_believed(TierEnding *ending, Datum *values, int64 *id, int64 *member)
 {
@@ -222,6 +207,8 @@ tier_decision_end(TierEnding *ending, int64 program, Datum key,
 	nulls[4] = reason == (Datum) 0 ? 'n' : ' ';
 	core_run(&ending->succeed, values, nulls, false);
 	if (ending->touches)
-		tier_decision_touch(program, member);
+		tier_touch_member(program, member);
+	else
+		tier_settle_benefits(program, member, GetCurrentTimestamp());
 	return true;
 }

@@ -60,3 +60,16 @@ AS 'MODULE_PATHNAME', 'community_tier_is_attained';
 COMMENT ON FUNCTION community.tier_is_attained IS
 'whether a member meets at a time what a tier of the version then in force requires, with an invitation where it needs one';
 REVOKE ALL ON FUNCTION community.tier_is_attained FROM PUBLIC;
+
+CREATE FUNCTION community.tenures_as_of(
+	member pg_catalog.int8,
+	ladder_id pg_catalog.int8,
+	as_of pg_catalog.timestamptz,
+	program pg_catalog.int8)
+RETURNS TABLE (tier pg_catalog.text, rank pg_catalog.int4, source pg_catalog.text,
+	during pg_catalog.tstzrange)
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 2
+AS 'MODULE_PATHNAME', 'community_tenures_as_of';
+COMMENT ON FUNCTION community.tenures_as_of IS
+'what a member holds on a ladder at a time by all sources, whether it was written down or not; a tier by qualification is shown without end';
+REVOKE ALL ON FUNCTION community.tenures_as_of FROM PUBLIC;

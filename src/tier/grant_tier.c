@@ -18,7 +18,9 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "tier/benefit.h"
 #include "tier/config.h"
+#include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_grant_tier);
 PG_FUNCTION_INFO_V1(community_revoke_tier);
@@ -173,6 +175,8 @@ community_grant_tier(PG_FUNCTION_ARGS)
 		rank = find_rank(&grant);
 		check_overlap(&grant);
 		id = insert_grant(&grant, rank);
+		tier_settle_benefits(grant.program, grant.member,
+							 GetCurrentTimestamp());
 	}
 	core_leave(&scope);
 	PG_RETURN_INT64(id);

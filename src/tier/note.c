@@ -474,5 +474,9 @@ tier_work_out(int64 program, int64 *members, int count, TimestampTz as_of)
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < count; i++)
 		since[i] = core_bool(i, 2) ? DT_NOBEGIN : DT_NOEND;
+	/* a version may have come into force in the past */
+	if (tier_has_payments(program))
+		(void) tier_settle_payments_of(program,
+									   DatumGetArrayTypeP(values[1]));
 	note_members(program, members, since, count, as_of, true);
 }

@@ -121,6 +121,13 @@ fees_of(int64 program)
 	return kept;
 }
 
+/* See payment.h. */
+bool
+tier_has_payments(int64 program)
+{
+	return fees_of(program)->count > 0;
+}
+
 /* See payment.h.  Inside core_enter(), unless tier_payments_are_known(). */
 bool
 tier_is_payment(int64 program, Datum type)

@@ -13,6 +13,9 @@
 /* May tier_is_payment() be asked without SQL? */
 extern bool tier_payments_are_known(int64 program);
 
+/* Can any tier be paid for, in any version of any ladder? */
+extern bool tier_has_payments(int64 program);
+
 /* Do events of the type pay for a tier, in any version of any ladder? */
 extern bool tier_is_payment(int64 program, Datum type);
 

@@ -23,6 +23,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "tier/config.h"
+#include "tier/seats.h"
 
 PG_FUNCTION_INFO_V1(community_publish_ladder);
 
@@ -290,6 +291,7 @@ community_publish_ladder(PG_FUNCTION_ARGS)
 	report_moves(&publishing, store, desc);
 	end_newest(&publishing);
 	insert_version(&publishing);
+	(void) tier_hand_out_seats(publishing.program);
 	core_leave(&scope);
 	return (Datum) 0;
 }

@@ -19,6 +19,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "tier/config.h"
+#include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_lock_tier);
 PG_FUNCTION_INFO_V1(community_veto_tier);
@@ -115,7 +116,7 @@ rule(TierDecision *ruling)
 		tier_decision_check_member(ruling, closed);
 		check_tier(ruling);
 		id = insert_ruling(ruling);
-		tier_decision_touch(ruling->program, ruling->member);
+		tier_touch_member(ruling->program, ruling->member);
 	}
 	core_leave(&scope);
 	return id;

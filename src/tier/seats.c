@@ -23,8 +23,10 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "tier/benefit.h"
 #include "tier/member.h"
 #include "tier/seats.h"
+#include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_claim_seat);
 PG_FUNCTION_INFO_V1(community_release_seat);
@@ -415,6 +417,9 @@ community_claim_seat(PG_FUNCTION_ARGS)
 
 	core_enter(&scope);
 	claim_seat(&request, &claim);
+	if (!claim.replay)
+		tier_settle_benefits(request.seats.program, request.member,
+							 GetCurrentTimestamp());
 	core_leave(&scope);
 
 	values[0] = Int32GetDatum(claim.seat);
@@ -461,6 +466,8 @@ community_release_seat(PG_FUNCTION_ARGS)
 							(long long) request.member,
 							TextDatumGetCString(request.seats.tier),
 							TextDatumGetCString(request.ladder))));
+		tier_settle_benefits(request.seats.program, request.member,
+							 GetCurrentTimestamp());
 	}
 	core_leave(&scope);
 	PG_RETURN_BOOL(!replay);
