@@ -89,8 +89,8 @@ SELECT d::date AS day, pg_temp.effective(2, d) FROM unnest(ARRAY['2024-02-01', '
 
 -- the version of the time of payment counts: what it cost, how long it was for, what it was called
 SELECT publish('shop', '2024-07-01', '[{"rank": 1, "name": "silver", "entry": "qualify"},
-	{"rank": 4, "name": "svip", "entry": "none", "fee_type": "svip fee", "fee": 1500, "fee_term": "7 days"},
-	{"rank": 5, "name": "black", "entry": "none", "fee_type": "black fee", "fee": 1, "fee_term": "1 year"}]');
+	{"rank": 2, "name": "svip", "entry": "none", "fee_type": "svip fee", "fee": 1500, "fee_term": "7 days"},
+	{"rank": 3, "name": "black", "entry": "none", "fee_type": "black fee", "fee": 1, "fee_term": "1 year"}]');
 SELECT publish('club', '2024-07-01', '[{"rank": 1, "name": "friend", "entry": "none", "fee_type": "svip fee", "fee": 1, "fee_term": "1 day"}]');
 SELECT pg_temp.pay(3, '2024-06-30 23:59:59', 'old price'), pg_temp.pay(3, '2024-07-01', 'old price again'), pg_temp.pay(3, '2024-07-02', 'new price', 1500),
 	pg_temp.pay(3, '2024-07-03', 'black', 1, 'black fee');
@@ -110,15 +110,15 @@ SELECT * FROM pg_temp.paid WHERE member IN (3, 4);
 SELECT pg_temp.refused('SELECT community.settle_payments(99)');
 SELECT pg_temp.refused('SELECT community.settle_payments(1, NULL)');
 SELECT pg_temp.refused('SELECT community.settle_payments(NULL, -1)');
-SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program());
+SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program()) WHERE rule = 'paid-term';
 -- what the check finds
 BEGIN;
 UPDATE community.tenure SET superseded_at = recorded_at WHERE program_id = community.current_program() AND key = 'svip 2' AND superseded_at IS NULL;
 SET session_replication_role = replica;
 UPDATE community.tenure SET key = 'forged' WHERE program_id = community.current_program() AND key = 'black';
 RESET session_replication_role;
-SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program()) ORDER BY 2, 4;
-SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program(), member => 2);
+SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program()) WHERE rule = 'paid-term' ORDER BY 2, 4;
+SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program(), member => 2) WHERE rule = 'paid-term';
 ROLLBACK;
 
 -- random payments, refunds and corrections, recorded in any order; three
@@ -131,7 +131,7 @@ SELECT count(community.enroll(m, joined_at => '2020-01-01')) FROM generate_serie
 SELECT publish('a', '2022-03-01', '[{"rank": 1, "name": "x", "entry": "none", "fee_type": "p", "fee": 100, "fee_term": "1 mon"},
 	{"rank": 2, "name": "y", "entry": "none", "fee_type": "q", "fee": 300, "fee_term": "20 days"}]'),
 	publish('a', '2023-01-15 10:00+00', '[{"rank": 1, "name": "x", "entry": "none", "fee_type": "q", "fee": 200, "fee_term": "36:00"},
-	{"rank": 3, "name": "z", "entry": "none", "fee_type": "p", "fee": 150, "fee_term": "1 mon -30 days +12:00"}]'),
+	{"rank": 2, "name": "z", "entry": "none", "fee_type": "p", "fee": 150, "fee_term": "1 mon -30 days +12:00"}]'),
 	publish('a', '2023-07-01', '[{"rank": 1, "name": "x", "entry": "none", "fee_type": "p", "fee": 50, "fee_term": "3 mons"}]'),
 	publish('b', '2022-01-01', '[{"rank": 1, "name": "x", "entry": "none", "fee_type": "p", "fee": 400, "fee_term": "1 year"}]');
 CREATE TABLE payment AS SELECT n, 1 + floor(random() * 40)::bigint AS m, (ARRAY['p', 'q', 'r'])[1 + floor(random() * 3)] AS type,
@@ -196,7 +196,7 @@ CREATE TABLE due AS SELECT * FROM oracle();
 SELECT count(*) > 200 AS many, count(*) FILTER (WHERE tier = 'z') > 5 AS short_ones, count(*) FILTER (WHERE ladder = 'b') > 20 AS of_both FROM due;
 SELECT count(*) AS differ FROM ((TABLE due EXCEPT ALL SELECT * FROM held) UNION ALL (SELECT * FROM held EXCEPT ALL TABLE due)) AS d;
 SELECT community.settle_payments(NULL) AS nothing_to_do;
-SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program());
+SELECT rule, member_id, object, detail FROM community.check_installation(program => community.current_program()) WHERE rule = 'paid-term';
 -- in another order and all at once: the same
 SELECT community.create_program('random payments again', 'America/New_York') > 0 AS created;
 INSERT INTO community.ladder (program_id, name) SELECT p.program_id, l.name FROM community.ladder AS l, community.program AS p
@@ -207,7 +207,7 @@ JOIN community.ladder AS l USING (program_id, ladder_id) JOIN community.program 
 JOIN community.ladder AS n ON n.program_id = p.program_id AND n.name = l.name WHERE v.program_id = community.current_program();
 SET community.program = 'random payments again';
 SELECT count(community.enroll(m, joined_at => '2020-01-01')) FROM generate_series(1, 40) AS m;
-SELECT rows_written = (SELECT count(*) FROM due) AS all_of_them FROM pg_temp.play(false);
+SELECT rows_written AS left_to_settle FROM pg_temp.play(false);
 CREATE TABLE due_again AS SELECT * FROM oracle();
 SELECT count(*) AS differ FROM ((TABLE due_again EXCEPT ALL SELECT * FROM held) UNION ALL (SELECT * FROM held EXCEPT ALL TABLE due_again)) AS d;
 -- two at the same time stand in the order in which they were recorded, else nothing differs
