@@ -29,7 +29,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/points/ledger.sql src/points/rules.sql src/points/envelope.sql \
 	src/tier/benefits.sql src/tier/awards.sql \
 	src/score/engagement.sql \
-	src/tier/ladder.sql src/tier/ruling.sql \
+	src/tier/ladder.sql src/tier/what_if.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \

@@ -21,16 +21,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
-#include "tier/tier.h"
-
-/* Something that happened, as a gauge counts it. */
-typedef struct GaugeItem
-{
-	TimestampTz at;
-	int64		amount;
-	double		score;
-	int64		key;			/* day or counterpart */
-} GaugeItem;
+#include "tier/gauge.h"
 
 /* A stretch of time of one member, of which items are read. */
 typedef struct Stretch
@@ -57,7 +48,7 @@ typedef struct Reading
 	Stretch    *stretches;
 	int			nitems;
 	int			maxitems;
-	GaugeItem  *items;
+	TierItem   *items;
 } Reading;
 
 #define READ_ITEMS(columns, relation, time, conditions) \
@@ -254,11 +245,6 @@ plan_stretches(Reading *reading, int n)
 	TimestampTz last = work->past_only ? Max(reading->until, as_of) : DT_NOEND;
 	int64		all = PG_INT64_MAX;
 
-	if (as_of == TIER_PAST)
-	{
-		add_stretch(reading, n, DT_NOBEGIN, last, all);
-		return;
-	}
 	tier_window(reading->ladders, meter, work->joined_at, as_of, &from, &to);
 	if (needs_window(meter))
 	{
@@ -341,12 +327,12 @@ read_items(Reading *reading)
 			 values, nulls, false);
 	reading->nitems = SPI_processed;
 	reading->items = MemoryContextAllocHuge(CurrentMemoryContext,
-											sizeof(GaugeItem) *
+											sizeof(TierItem) *
 											(SPI_processed + 1));
 	for (i = 0; i < reading->nitems; i++)
 	{
 		Stretch    *stretch = &reading->stretches[core_int64(i, 1) - 1];
-		GaugeItem  *item = &reading->items[i];
+		TierItem   *item = &reading->items[i];
 
 		if (stretch->count++ == 0)
 			stretch->first = i;
@@ -355,11 +341,7 @@ read_items(Reading *reading)
 		item->score = DatumGetFloat8(core_field(i, 4, &isnull));
 		item->key = DatumGetInt64(core_field(i, 5, &isnull));
 		if (isnull)
-			item->key = PG_INT64_MIN;
-		if (meter->kind == TIER_COUNT)
-			item->amount = 1;
-		else if (meter->kind == TIER_DISTINCT_DAYS)
-			item->key = start_of_day(reading, item->at);
+			item->key = TIER_NO_KEY;
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -375,7 +357,7 @@ roll(Reading *reading, TierWork *work, const Stretch *stretch)
 
 	for (i = 0; i < stretch->count; i++)
 	{
-		const GaugeItem *item = &reading->items[stretch->first + i];
+		const TierItem *item = &reading->items[stretch->first + i];
 
 		leaves = tier_leaves_at(period, item->at, reading->ladders->zone);
 		if (item->at > as_of)
@@ -424,7 +406,7 @@ count_of(const Tally *tally, int64 key)
 }
 
 static void
-begin_tally(Tally *tally, const GaugeItem *items, int count)
+begin_tally(Tally *tally, const TierItem *items, int count)
 {
 	int			i;
 
@@ -440,7 +422,7 @@ begin_tally(Tally *tally, const GaugeItem *items, int count)
 }
 
 static void
-enter(Tally *tally, const GaugeItem *items, int n)
+enter(Tally *tally, const TierItem *items, int n)
 {
 	switch (tally->reading->meter->kind)
 	{
@@ -454,7 +436,7 @@ enter(Tally *tally, const GaugeItem *items, int n)
 							   tally->floor);
 			break;
 		case TIER_DISTINCT_COUNTERPARTS:
-			if (items[n].key == PG_INT64_MIN)
+			if (items[n].key == TIER_NO_KEY)
 				break;
 			/* FALLTHROUGH */
 		case TIER_DISTINCT_DAYS:
@@ -467,7 +449,7 @@ enter(Tally *tally, const GaugeItem *items, int n)
 }
 
 static void
-leave(Tally *tally, const GaugeItem *items, int n)
+leave(Tally *tally, const TierItem *items, int n)
 {
 	switch (tally->reading->meter->kind)
 	{
@@ -478,7 +460,7 @@ leave(Tally *tally, const GaugeItem *items, int n)
 				Max(items[tally->top[tally->head]].amount, 0) : 0;
 			break;
 		case TIER_DISTINCT_COUNTERPARTS:
-			if (items[n].key == PG_INT64_MIN)
+			if (items[n].key == TIER_NO_KEY)
 				break;
 			/* FALLTHROUGH */
 		case TIER_DISTINCT_DAYS:
@@ -502,7 +484,7 @@ tell(Tally *tally, TimestampTz at)
 
 /* Over a rolling period: items fall out one by one. */
 static void
-tally_rolling(Tally *tally, const GaugeItem *items, int count)
+tally_rolling(Tally *tally, const TierItem *items, int count)
 {
 	const Reading *reading = tally->reading;
 	int			out = 0;
@@ -534,7 +516,7 @@ tally_rolling(Tally *tally, const GaugeItem *items, int count)
 
 /* Over the periods of a calendar: all are gone as the next one begins. */
 static void
-tally_calendar(Tally *tally, const GaugeItem *items, int count)
+tally_calendar(Tally *tally, const TierItem *items, int count)
 {
 	const Reading *reading = tally->reading;
 	TierWork   *work = tally->work;
@@ -576,7 +558,7 @@ tally_calendar(Tally *tally, const GaugeItem *items, int count)
 }
 
 static void
-make_tally(Reading *reading, TierWork *work, const GaugeItem *items, int count)
+make_tally(Reading *reading, TierWork *work, const TierItem *items, int count)
 {
 	Tally		tally = {0};
 	const TierState *state = &work->run.state;
@@ -605,33 +587,67 @@ fade(Reading *reading, TierWork *work, const Stretch *stretch)
 
 	for (i = 0; i < stretch->count; i++)
 	{
-		const GaugeItem *item = &reading->items[stretch->first + i];
+		const TierItem *item = &reading->items[stretch->first + i];
 
 		add_change(work, item->at, reading->gauge, TIER_ADD, 0, item->score);
 	}
 }
 
+/* From what was read of a member to the changes of the gauge. */
 static void
-make_changes(Reading *reading)
+make_changes(Reading *reading, const Stretch *stretch)
 {
 	TierMeasureKind kind = reading->meter->kind;
-	bool		rolls = reading->meter->period.kind == PERIOD_ROLLING;
+	TierWork   *work = &reading->work[stretch->work];
+	TierItem   *items = reading->items + stretch->first;
 	int			i;
 
-	for (i = 0; i < reading->nstretches; i++)
-	{
-		const Stretch *stretch = &reading->stretches[i];
-		TierWork   *work = &reading->work[stretch->work];
+	CHECK_FOR_INTERRUPTS();
+	if (kind == TIER_COUNT)
+		for (i = 0; i < stretch->count; i++)
+			items[i].amount = 1;
+	else if (kind == TIER_DISTINCT_DAYS)
+		for (i = 0; i < stretch->count; i++)
+			items[i].key = start_of_day(reading, items[i].at);
+	if (kind == TIER_ENGAGEMENT)
+		fade(reading, work, stretch);
+	else if (reading->meter->period.kind == PERIOD_ROLLING &&
+			 !needs_window(reading->meter))
+		roll(reading, work, stretch);
+	else
+		make_tally(reading, work, items, stretch->count);
+}
 
-		CHECK_FOR_INTERRUPTS();
-		if (kind == TIER_ENGAGEMENT)
-			fade(reading, work, stretch);
-		else if (rolls && !needs_window(reading->meter))
-			roll(reading, work, stretch);
-		else
-			make_tally(reading, work, reading->items + stretch->first,
-					   stretch->count);
-	}
+/* For who is walked from the beginning everything was read already. */
+static void
+take_from_crowd(Reading *reading, const TierCrowd *crowd, int n)
+{
+	Stretch		all = {0};
+
+	all.work = n;
+	all.most = PG_INT64_MAX;
+	reading->items = tier_crowd_items(crowd, reading->meter,
+									  reading->work[n].member, &all.count);
+	if (reading->work[n].past_only)
+		while (all.count > 0 &&
+			   reading->items[all.count - 1].at > reading->until)
+			all.count--;
+	make_changes(reading, &all);
+	reading->items = NULL;
+}
+
+static void
+read_stretches(Reading *reading)
+{
+	int			i;
+
+	if (reading->nstretches == 0)
+		return;
+	read_items(reading);
+	for (i = 0; i < reading->nstretches; i++)
+		make_changes(reading, &reading->stretches[i]);
+	pfree(reading->items);
+	pfree(reading->stretches);
 }
 
 /* Whole days of membership that matter to anybody are reached. */
@@ -737,12 +753,13 @@ sort_changes(TierWork *work, TimestampTz until)
 /*
  * The changes of all gauges of some members from as_of until a time, and
  * those that will come by time alone: of what falls out of rolling periods
- * the first "ahead" of each gauge.
+ * the first "ahead" of each gauge.  The crowd has all there is of those who
+ * are walked from the beginning.
  */
 void
-tier_fetch_changes(const TierLadders *ladders,
-				   const TierProgramLadder *ladder, TierWork *work,
-				   int count, TimestampTz until, int ahead)
+tier_make_changes(const TierLadders *ladders,
+				  const TierProgramLadder *ladder, TierWork *work, int count,
+				  TimestampTz until, int ahead, TierCrowd *crowd)
 {
 	int			g;
 	int			i;
@@ -762,24 +779,16 @@ tier_fetch_changes(const TierLadders *ladders,
 		reading.until = until;
 		reading.ahead = ahead;
 		reading.work = work;
-		if (reading.meter->kind == TIER_MEMBERSHIP_DAYS)
-		{
-			for (i = 0; i < count; i++)
-				count_days(&reading, &ladder->algo, &work[i]);
-			continue;
-		}
-		if (reading.meter->kind == TIER_FUNCTION)
-		{
-			for (i = 0; i < count; i++)
-				ask_function(&reading, &work[i]);
-			continue;
-		}
 		for (i = 0; i < count; i++)
-			plan_stretches(&reading, i);
-		read_items(&reading);
-		make_changes(&reading);
-		pfree(reading.items);
-		pfree(reading.stretches);
+			if (reading.meter->kind == TIER_MEMBERSHIP_DAYS)
+				count_days(&reading, &ladder->algo, &work[i]);
+			else if (reading.meter->kind == TIER_FUNCTION)
+				ask_function(&reading, &work[i]);
+			else if (work[i].run.state.as_of == TIER_PAST)
+				take_from_crowd(&reading, crowd, i);
+			else
+				plan_stretches(&reading, i);
+		read_stretches(&reading);
 	}
 	for (i = 0; i < count; i++)
 		sort_changes(&work[i], until);

@@ -30,16 +30,13 @@ static uint64 kept_versions = 0;
 static uint64 kept_measures = 0;
 static uint64 kept_programs = 0;
 
-/* Where versions come from: those that are published, or a draft. */
+/* Where versions come from: those that are published, or a document. */
 #define PUBLISHED \
 	"SELECT program_id, ladder_id, version_id, valid, definition" \
 	" FROM community.ladder_version WHERE program_id = $1"
-#define DRAFT \
-	"SELECT l.program_id, l.ladder_id, 0::bigint AS version_id," \
-	" tstzrange($3, NULL) AS valid," \
-	" community.ladder_definition(l.name, l.program_id) AS definition" \
-	" FROM community.ladder AS l" \
-	" WHERE l.program_id = $1 AND l.ladder_id = $2"
+#define GIVEN \
+	"SELECT $1 AS program_id, $2 AS ladder_id, 0::bigint AS version_id," \
+	" tstzrange($3, NULL) AS valid, $4 AS definition"
 
 #define READ_VERSIONS(versions) \
 	"SELECT v.ladder_id, v.version_id, lower(v.valid), upper(v.valid)," \
@@ -85,21 +82,21 @@ static uint64 kept_programs = 0;
 	"  AND m.program_id = $1" \
 	" ORDER BY v.ladder_id, lower(v.valid) NULLS FIRST, t.rank, r.position"
 
-/* How a draft is named: program, ladder, beginning. */
+/* What is given: program, ladder, beginning and definition. */
 static CorePlan versions_plan[2] = {
 	{.sql = READ_VERSIONS(PUBLISHED),.nargs = 1,.argtypes = {INT8OID}},
-	{.sql = READ_VERSIONS(DRAFT),.nargs = 3,
-	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID}}
+	{.sql = READ_VERSIONS(GIVEN),.nargs = 4,
+	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, JSONBOID}}
 };
 static CorePlan rungs_plan[2] = {
 	{.sql = READ_RUNGS(PUBLISHED),.nargs = 1,.argtypes = {INT8OID}},
-	{.sql = READ_RUNGS(DRAFT),.nargs = 3,
-	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID}}
+	{.sql = READ_RUNGS(GIVEN),.nargs = 4,
+	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, JSONBOID}}
 };
 static CorePlan requirements_plan[2] = {
 	{.sql = READ_REQUIREMENTS(PUBLISHED),.nargs = 1,.argtypes = {INT8OID}},
-	{.sql = READ_REQUIREMENTS(DRAFT),.nargs = 3,
-	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID}}
+	{.sql = READ_REQUIREMENTS(GIVEN),.nargs = 4,
+	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, JSONBOID}}
 };
 
 static bool
@@ -461,23 +458,25 @@ tier_ladders(int64 program)
 }
 
 /*
- * The draft of a ladder as if it was its only version, in force from a time.
+ * A definition, such as a draft's, as if it was the only version of a ladder,
+ * in force from a time.
  */
 TierProgramLadder *
-tier_read_draft(const TierLadders *ladders, int64 ladder_id,
-				TimestampTz from)
+tier_read_definition(const TierLadders *ladders, int64 ladder_id,
+					 TimestampTz from, Datum definition)
 {
-	TierLadders *draft = palloc0_object(TierLadders);
-	Datum		values[3];
+	TierLadders *given = palloc0_object(TierLadders);
+	Datum		values[4];
 
-	draft->program = ladders->program;
-	draft->zone = ladders->zone;
-	draft->half_life = ladders->half_life;
+	given->program = ladders->program;
+	given->zone = ladders->zone;
+	given->half_life = ladders->half_life;
 	values[0] = Int64GetDatum(ladders->program);
 	values[1] = Int64GetDatum(ladder_id);
 	values[2] = TimestampTzGetDatum(from);
-	read_all(draft, CurrentMemoryContext, 1, values);
-	return &draft->ladders[0];
+	values[3] = definition;
+	read_all(given, CurrentMemoryContext, 1, values);
+	return &given->ladders[0];
 }
 
 /* The published ladder of that name, or NULL. */

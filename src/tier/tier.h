@@ -102,9 +102,10 @@ typedef struct TierLadders
 extern const TierLadders *tier_ladders(int64 program);
 extern bool tier_has_no_ladders(int64 program);
 extern const TierLadders *tier_kept_ladders(int64 program);
-extern TierProgramLadder *tier_read_draft(const TierLadders *ladders,
-										  int64 ladder_id,
-										  TimestampTz from);
+extern TierProgramLadder *tier_read_definition(const TierLadders *ladders,
+											   int64 ladder_id,
+											   TimestampTz from,
+											   Datum definition);
 extern const TierProgramLadder *tier_find_ladder(const TierLadders *ladders,
 												 Datum name);
 extern TierLadder tier_anchored(const TierLadders *ladders,
@@ -138,6 +139,8 @@ extern TimestampTz tier_leaves_at(const Period *period, TimestampTz at,
 extern void tier_window(const TierLadders *ladders, const TierMeter *meter,
 						TimestampTz joined_at, TimestampTz at,
 						TimestampTz *from, TimestampTz *to);
+
+/* crowd.c */
 extern void tier_fetch_changes(const TierLadders *ladders,
 							   const TierProgramLadder *ladder,
 							   TierWork *work, int count, TimestampTz until,
