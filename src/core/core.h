@@ -24,6 +24,9 @@
 
 #define CORE_MAX_ARGS				24
 
+/* Up to so many rows a kept plan is good enough; planning costs as much. */
+#define CORE_KEPT_SIZE				100
+
 /* what process_inbox() does with a row that record() would refuse */
 typedef enum CoreInboxFault
 {
@@ -88,6 +91,8 @@ extern void core_pin_evaluation(const char *time_zone);
 /* plan.c */
 extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
 					 bool read_only);
+extern int	core_run_sized(CorePlan *plan, Datum *values, int count,
+						   bool read_only);
 extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
 extern CachedPlan *core_get_plan(CorePlan *plan);

@@ -550,7 +550,8 @@ tier_crowd_read(TierCrowd *crowd, const int64 *members, int count)
 
 		bind(source, list, DT_NOEND, values, nulls);
 		(void) core_run_into(&list_plans[source->currency != 0], values,
-							 nulls, true, receiver(source));
+							 nulls, count <= CORE_KEPT_SIZE,
+							 receiver(source));
 		settle(source, PG_INT64_MAX);
 	}
 }

@@ -470,7 +470,7 @@ tier_work_out(int64 program, int64 *members, int count, TimestampTz as_of)
 
 	values[0] = Int64GetDatum(program);
 	values[1] = member_array(members, count);
-	core_run(&plan, values, NULL, false);
+	core_run_sized(&plan, values, count, false);
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < count; i++)
 		since[i] = core_bool(i, 2) ? DT_NOBEGIN : DT_NOEND;

@@ -92,7 +92,7 @@ tier_review_members(int64 program, int64 *members, int count,
 	values[1] = PointerGetDatum(construct_array(datums, count, INT8OID, 8,
 												FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
-	core_run(&plan, values, NULL, false);
+	core_run_sized(&plan, values, count, false);
 	MemoryContextSwitchTo(context);
 	count = SPI_processed;
 	for (i = 0; i < count; i++)
