@@ -231,26 +231,22 @@ static void
 report_moves(const Publishing *publishing, Tuplestorestate *store,
 			 TupleDesc desc)
 {
-	static CorePlan find = {
-		.sql = "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'what_if'"
-		" AND pronamespace = 'community'::regnamespace)"
+	static CorePlan plan = {
+		.sql = "SELECT w.from_tier, w.to_tier, w.members"
+		" FROM community.what_if(ladder => $1, program => $2,"
+		"  effective_from => $3, as_of => greatest($3, now())) AS w"
+		" ORDER BY w.from_rank NULLS FIRST, w.to_rank NULLS FIRST",
+		.nargs = 3,
+		.argtypes = {TEXTOID, INT8OID, TIMESTAMPTZOID}
 	};
-	static CorePlan ask = {
-		.sql = "SELECT from_tier, to_tier, members"
-		" FROM community.what_if(ladder => $1, program => $2)",
-		.nargs = 2,
-		.argtypes = {TEXTOID, INT8OID}
-	};
-	Datum		values[2];
+	Datum		values[3];
 	uint64		i;
 	int			j;
 
-	core_run(&find, NULL, NULL, false);
-	if (!core_bool(0, 1))
-		return;
 	values[0] = publishing->name;
 	values[1] = Int64GetDatum(publishing->program);
-	core_run(&ask, values, NULL, false);
+	values[2] = TimestampTzGetDatum(publishing->from);
+	core_run(&plan, values, NULL, false);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		Datum		row[REPORT_COLUMNS];
