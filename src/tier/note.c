@@ -116,7 +116,8 @@ work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
 		tier_load(ladders, ladder, work, later, true);
 	for (i = 0; i < count; i++)
 		work[i].run.ladder = &work[i].algo;
-	tier_walk(ladders, ladder, work, count, until, TIER_LOOK_AHEAD);
+	tier_walk(ladders, ladder, work, count, until,
+			  count == 1 ? TIER_LOOK_SHORT : TIER_LOOK_AHEAD);
 	return tier_book(ladders, ladder, work, count);
 }
 

@@ -149,13 +149,13 @@ take_definition(Publishing *publishing)
 }
 
 /*
- * End the newest version where the new one begins.  It must have begun before
- * that: what was in force is not rewritten, but succeeded.
+ * The newest version, or 0.  A new one must begin after it: what was in force
+ * is not rewritten, but succeeded.
  */
-static void
-end_newest(const Publishing *publishing)
+static int64
+find_newest(const Publishing *publishing)
 {
-	static CorePlan find = {
+	static CorePlan plan = {
 		.sql = "SELECT version_id, coalesce(lower(valid), '-infinity')"
 		" FROM community.ladder_version"
 		" WHERE program_id = $1 AND ladder_id = $2"
@@ -163,23 +163,15 @@ end_newest(const Publishing *publishing)
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
-	static CorePlan end = {
-		.sql = "UPDATE community.ladder_version"
-		" SET valid = tstzrange(lower(valid), $3)"
-		" WHERE program_id = $1 AND version_id = $2 AND upper_inf(valid)",
-		.nargs = 3,
-		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID}
-	};
-	Datum		values[3];
+	Datum		values[2];
 	TimestampTz newest;
 	bool		isnull;
 
 	values[0] = Int64GetDatum(publishing->program);
 	values[1] = Int64GetDatum(publishing->ladder);
-	core_run(&find, values, NULL, false);
+	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
-		return;
-	values[1] = Int64GetDatum(core_int64(0, 1));
+		return 0;
 	newest = DatumGetTimestampTz(core_field(0, 2, &isnull));
 	if (publishing->from <= newest)
 	{
@@ -193,8 +185,28 @@ end_newest(const Publishing *publishing)
 				 errdetail("A version that is published is never replaced."),
 				 errhint("Publish with a later effective_from.")));
 	}
+	return core_int64(0, 1);
+}
+
+/* End it where the new one begins. */
+static void
+end_newest(const Publishing *publishing, int64 newest)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.ladder_version"
+		" SET valid = tstzrange(lower(valid), $3)"
+		" WHERE program_id = $1 AND version_id = $2 AND upper_inf(valid)",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID}
+	};
+	Datum		values[3];
+
+	if (newest == 0)
+		return;
+	values[0] = Int64GetDatum(publishing->program);
+	values[1] = Int64GetDatum(newest);
 	values[2] = TimestampTzGetDatum(publishing->from);
-	core_run(&end, values, NULL, false);
+	core_run(&plan, values, NULL, false);
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -268,6 +280,7 @@ community_publish_ladder(PG_FUNCTION_ARGS)
 	Tuplestorestate *store;
 	TupleDesc	desc;
 	CoreScope	scope;
+	int64		newest;
 
 	tier_config_refuse_nulls(fcinfo, "publish_ladder", names, 0);
 	publishing.name = PG_GETARG_DATUM(0);
@@ -284,8 +297,9 @@ community_publish_ladder(PG_FUNCTION_ARGS)
 	core_enter(&scope);
 	lock_ladder(&publishing);
 	take_definition(&publishing);
+	newest = find_newest(&publishing);
 	report_moves(&publishing, store, desc);
-	end_newest(&publishing);
+	end_newest(&publishing, newest);
 	insert_version(&publishing);
 	(void) tier_hand_out_seats(publishing.program);
 	core_leave(&scope);

@@ -27,7 +27,7 @@ enum
 {
 	MEMBER_N = 1, MEMBER_JOINED_AT, MEMBER_AS_OF, MEMBER_FALLING_AT,
 	MEMBER_SINCE, MEMBER_ENDS_AT, MEMBER_VERSION, MEMBER_SEEN, MEMBER_RANK,
-	MEMBER_GRACE, MEMBER_AMOUNTS, MEMBER_SCORES
+	MEMBER_GRACE, MEMBER_AMOUNTS, MEMBER_SCORES, MEMBER_RULED
 };
 
 static Datum
@@ -167,7 +167,9 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 	static CorePlan plan = {
 		.sql = "SELECT u.n, m.joined_at, s.as_of, s.falling_at, s.since,"
 		" s.ends_at, s.version_id, s.seen_id, s.rank::bigint, s.grace,"
-		" s.amounts, s.scores"
+		" s.amounts, s.scores, EXISTS (SELECT FROM community.tier_ruling AS r"
+		"  WHERE r.program_id = $1 AND r.member_id = u.member_id"
+		"  AND r.ladder_id = $2 AND r.superseded_at IS NULL)"
 		" FROM unnest($3) WITH ORDINALITY AS u (member_id, n)"
 		" JOIN community.member AS m ON m.program_id = $1"
 		"  AND m.member_id = u.member_id"
@@ -180,6 +182,7 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 	};
 	MemoryContext context = CurrentMemoryContext;
 	Datum		values[3];
+	bool		ruled = false;
 	int			i;
 
 	values[0] = Int64GetDatum(ladders->program);
@@ -199,13 +202,15 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 		tier_start(&w->run, &w->algo, w->joined_at);
 		w->from_scratch = !read_standing(i, ladder, w) || scratch;
 		w->lasted_since = w->run.state.since;
+		ruled |= core_bool(i, MEMBER_RULED);
 		if (w->from_scratch)
 			tier_start(&w->run, &w->algo, w->joined_at);
 	}
 	for (i = 0; i < count; i++)
 		if (work[i].joined_at == TIER_NEVER)
 			core_refuse_member(ladders->program, work[i].member, false);
-	read_rulings(ladders, ladder, work, count, values[2]);
+	if (ruled)
+		read_rulings(ladders, ladder, work, count, values[2]);
 }
 
 /*

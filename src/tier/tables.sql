@@ -200,14 +200,13 @@
 				AND isfinite(lower(during)) AND NOT upper_inc(during)),
 			CONSTRAINT tenure_known_check CHECK (superseded_at >= recorded_at),
 			CONSTRAINT tenure_excl EXCLUDE USING gist (
-				int8range(program_id, program_id, '[]') WITH &&,
-				int8range(member_id, member_id, '[]') WITH &&,
+				int8range(member_id, member_id, '[]') WITH &&, during WITH &&,
 				int8range(ladder_id, ladder_id, '[]') WITH &&,
 				int8range(CASE WHEN source IN ('qualified', 'grace') THEN 0
 					ELSE hashtextextended(source || ' ' || tier, 0) >> 1 END,
 					CASE WHEN source IN ('qualified', 'grace') THEN 0
 					ELSE hashtextextended(source || ' ' || tier, 0) >> 1 END, '[]') WITH &&,
-				during WITH &&) WHERE (superseded_at IS NULL)
+				int8range(program_id, program_id, '[]') WITH &&) WHERE (superseded_at IS NULL)
 		);
 		CREATE INDEX tenure_member_idx ON community.tenure (program_id, member_id, ladder_id);
 		CREATE UNIQUE INDEX tenure_key_key ON community.tenure (program_id, key, source)

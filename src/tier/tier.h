@@ -85,6 +85,9 @@ typedef struct TierLadders
 /* of what falls out of a rolling period, so much is looked at in advance */
 #define TIER_LOOK_AHEAD		64
 
+/* And less when a single event is noted: busy members come again soon. */
+#define TIER_LOOK_SHORT		4
+
 /* members that are worked out together */
 #define TIER_MEMBER_BATCH	1000
 

@@ -125,9 +125,9 @@ WHERE (i.indisunique OR i.indisexclusion)
 	AND NOT EXISTS (SELECT FROM pg_attribute a
 					WHERE a.attrelid = r.oid AND a.attnum = i.indkey[0]
 						AND a.attname = 'program_id')
-	-- an exclusion constraint knows bigints as ranges
-	AND pg_get_indexdef(i.indexrelid, 1, true)
-		NOT LIKE 'int8range(program_id, program_id, %'
+	-- an exclusion constraint knows bigints as ranges, the finest first
+	AND pg_get_indexdef(i.indexrelid)
+		NOT LIKE '%int8range(program_id, program_id, %'
 UNION ALL
 SELECT 'tenant-key', r.object || '(' || f.conname || ')'
 FROM rel r JOIN pg_constraint f ON f.conrelid = r.oid AND f.contype = 'f'
