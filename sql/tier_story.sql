@@ -80,4 +80,13 @@ SELECT community.tier(4, 'fame') AS spending_is_no_loss;
 SELECT (community.reverse('gift', 'mistake', 200, source => 'ledger', request_key => 'gift back')).amount;
 SELECT community.tier(4, 'fame') AS giving_back_is;
 SELECT * FROM community.evaluate(4);
+-- 5 and 6 turn out to be one: together they have reached gold
+SELECT count(community.enroll(m, joined_at => '2025-01-01')) FROM generate_series(5, 6) AS m;
+SELECT community.record(5, 'order', 'd5', 60, '2026-02-01') IS NOT NULL AS recorded, community.record(6, 'order', 'd6', 60, '2026-03-01') IS NOT NULL AS recorded;
+SELECT community.tier(5, 'status', '2026-03-02'), community.merge_members(6, 5, 'one person') AS merged;
+SELECT community.tier(5, 'status', '2026-03-02');
+SELECT * FROM community.evaluate(5);
+SELECT tier, during, reason FROM community.tenures(5, 'status');
+SELECT community.reverse('d6', 'returned') IS NOT NULL AS reversed;
+SELECT community.tier(5, 'status', '2026-03-02'), community.measure_value(5, 'spend', '[2026-01-01,2027-01-01)');
 SELECT * FROM community.check_installation('full', :p);

@@ -26,6 +26,7 @@
 #include "score/engagement.h"
 #include "tier/payment.h"
 #include "tier/seats.h"
+#include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_merge_members);
 
@@ -143,6 +144,7 @@ close_member(const Merge *merge)
 	tier_close_seats(merge->program, merge->from,
 					 psprintf("merged into member %lld",
 							  (long long) merge->into));
+	tier_touch_member(merge->program, merge->into);
 }
 
 /* merge_members(from_member, into_member, key, program) -> boolean */

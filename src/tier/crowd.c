@@ -93,7 +93,7 @@ enum
  * is wanted of events: $6 engagement, $7 counterparts, $8 types, $9 payload.
  */
 #define EVENT_ROWS \
-	"SELECT c.member_id, c.event_id, c.occurred_at, c.amount," \
+	"SELECT u.bearer_id, c.event_id, c.occurred_at, c.amount," \
 	" CASE WHEN $6 THEN c.engagement END, CASE WHEN $7 THEN c.target_id END," \
 	" c.corrects, CASE WHEN c.corrects IS NOT NULL THEN c.revision::bigint END," \
 	" CASE WHEN c.corrects IS NOT NULL THEN c.kind IN ('reverse', 'retract') END," \
@@ -103,7 +103,7 @@ enum
 	"  AND c.occurred_at <= $3" \
 	"  AND ($4 IS NULL OR c.type = ANY ($4))))"
 #define ENTRY_ROWS \
-	"SELECT c.member_id, c.entry_id, c.effective_at," \
+	"SELECT u.bearer_id, c.entry_id, c.effective_at," \
 	" CASE c.kind WHEN 'accrue' THEN c.points ELSE c.points - c.cut END," \
 	" NULL::double precision, NULL::bigint," \
 	" CASE c.kind WHEN 'reverse' THEN c.reverses END, 0::bigint, false," \
@@ -113,11 +113,20 @@ enum
 	"  OR (c.kind = 'accrue' AND c.effective_at > $5" \
 	"   AND c.effective_at <= $3))" \
 	" AND num_nulls($6, $7, $8, $9) = 0"
+
+/* What members did who were merged into another counts for that one. */
 #define OF_LIST(relation) \
-	" FROM unnest($2) AS u (member_id) JOIN " relation " AS c" \
+	" FROM (SELECT m.id AS bearer_id, m.id AS member_id" \
+	"  FROM unnest($2) AS m (id) UNION ALL" \
+	"  SELECT g.bearer_id, g.member_id FROM unnest($2) AS m (id)" \
+	"  JOIN community.member_merge AS g ON g.program_id = $1" \
+	"   AND g.bearer_id = m.id) AS u JOIN " relation " AS c" \
 	" ON c.program_id = $1 AND c.member_id = u.member_id WHERE"
 #define OF_ALL(relation) \
-	" FROM " relation " AS c WHERE c.program_id = $1 AND $2 IS NULL AND"
+	" FROM " relation " AS c LEFT JOIN community.member_merge AS g" \
+	" ON g.program_id = $1 AND g.member_id = c.member_id, LATERAL" \
+	" (SELECT coalesce(g.bearer_id, c.member_id) AS bearer_id) AS u" \
+	" WHERE c.program_id = $1 AND $2 IS NULL AND"
 
 /*
  * Rows in the order of members and time.  An index has that order, but who
@@ -125,8 +134,8 @@ enum
  * several times slower than reading it as it lies and sorting.  So the sort
  * is by something that no index has.
  */
-#define IN_ORDER(time)	" ORDER BY c.member_id, c." time
-#define SORTED(time)	" ORDER BY c.member_id + 0, c." time
+#define IN_ORDER(time)	" ORDER BY u.bearer_id, c." time
+#define SORTED(time)	" ORDER BY u.bearer_id + 0, c." time
 
 #define ROW_ARGS(type) \
 	.nargs = 9, \

@@ -256,8 +256,9 @@ tier_note_correction(int64 program, int64 event_id)
 		return;
 	member = core_int64(0, 1);
 	occurred_at = DatumGetTimestampTz(core_field(0, 2, &isnull));
-	type = core_field(0, 3, &isnull);
-	if (tier_is_payment(program, datumCopy(type, false, -1)))
+	type = datumCopy(core_field(0, 3, &isnull), false, -1);
+	member = core_member_bearer(program, member);
+	if (tier_is_payment(program, type))
 		paid = tier_settle_payments(program, member) > 0;
 	tier_settle_awards(program, member, occurred_at);
 	note_members(program, &member, &occurred_at, 1,
@@ -358,9 +359,11 @@ void
 tier_note_recorded(int64 program, bool keep)
 {
 	static CorePlan plan = {
-		.sql = "SELECT r.member_id, min(r.at), max(r.at)"
-		" FROM recorded AS r WHERE $2 IS NULL OR r.type = ANY ($2)"
-		" GROUP BY r.member_id ORDER BY r.member_id",
+		.sql = "SELECT coalesce(g.bearer_id, r.member_id) AS member_id,"
+		" min(r.at), max(r.at) FROM recorded AS r"
+		" LEFT JOIN community.member_merge AS g ON g.program_id = $1"
+		"  AND g.member_id = r.member_id"
+		" WHERE $2 IS NULL OR r.type = ANY ($2) GROUP BY 1 ORDER BY 1",
 		.nargs = 2,
 		.argtypes = {INT8OID, TEXTARRAYOID}
 	};

@@ -27,7 +27,7 @@ enum
 {
 	MEMBER_N = 1, MEMBER_JOINED_AT, MEMBER_AS_OF, MEMBER_FALLING_AT,
 	MEMBER_SINCE, MEMBER_ENDS_AT, MEMBER_VERSION, MEMBER_SEEN, MEMBER_RANK,
-	MEMBER_GRACE, MEMBER_AMOUNTS, MEMBER_SCORES, MEMBER_RULED
+	MEMBER_GRACE, MEMBER_AMOUNTS, MEMBER_SCORES, MEMBER_RULED, MEMBER_MERGED
 };
 
 static Datum
@@ -169,7 +169,9 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 		" s.ends_at, s.version_id, s.seen_id, s.rank::bigint, s.grace,"
 		" s.amounts, s.scores, EXISTS (SELECT FROM community.tier_ruling AS r"
 		"  WHERE r.program_id = $1 AND r.member_id = u.member_id"
-		"  AND r.ladder_id = $2 AND r.superseded_at IS NULL)"
+		"  AND r.ladder_id = $2 AND r.superseded_at IS NULL),"
+		" EXISTS (SELECT FROM community.member_merge AS g"
+		"  WHERE g.program_id = $1 AND g.bearer_id = u.member_id)"
 		" FROM unnest($3) WITH ORDINALITY AS u (member_id, n)"
 		" JOIN community.member AS m ON m.program_id = $1"
 		"  AND m.member_id = u.member_id"
@@ -195,7 +197,9 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 	for (i = 0; i < (int) SPI_processed; i++)
 	{
 		TierWork   *w = &work[core_int64(i, MEMBER_N) - 1];
-		bool		scratch = from_scratch || w->from_scratch;
+		/* who bears what others did is always worked out from there */
+		bool		scratch = from_scratch || w->from_scratch ||
+		core_bool(i, MEMBER_MERGED);
 
 		w->joined_at = time_field(i, MEMBER_JOINED_AT);
 		w->algo = tier_anchored(ladders, ladder, w->joined_at);
