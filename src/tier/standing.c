@@ -197,6 +197,7 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 	for (i = 0; i < (int) SPI_processed; i++)
 	{
 		TierWork   *w = &work[core_int64(i, MEMBER_N) - 1];
+
 		/* who bears what others did is always worked out from there */
 		bool		scratch = from_scratch || w->from_scratch ||
 		core_bool(i, MEMBER_MERGED);

@@ -128,17 +128,21 @@ succeed(const TierProgramLadder *published, TierProgramLadder *draft,
 	TierProgramLadder *both = palloc_object(TierProgramLadder);
 	const TierLadder *old = &published->algo;
 	TierVersion *version = &draft->algo.versions[0];
+	TimestampTz newest = old->versions[old->nversions - 1].from;
 	int			most = old->ngauges + draft->algo.ngauges;
 	int			i;
 	int			j;
 
-	if (from <= old->versions[old->nversions - 1].from)
+	if (from <= newest)
+	{
+		char	   *wanted = pstrdup(timestamptz_to_str(from));
+
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("version of ladder \"%s\" from %s would not follow the newest version, which is in force from %s",
-						draft->name, pstrdup(timestamptz_to_str(from)),
-						pstrdup(timestamptz_to_str(old->versions[old->nversions - 1].from))),
+						draft->name, wanted, timestamptz_to_str(newest)),
 				 errhint("Give a later effective_from, or -infinity to judge everything by the draft.")));
+	}
 	*both = *published;
 	both->algo.versions = palloc_array(TierVersion, old->nversions + 1);
 	memcpy(both->algo.versions, old->versions,
@@ -368,7 +372,7 @@ count_person(Trial *trial, const TierPerson *person, const Place *from,
 	add_cost(trial, person->member, move);
 }
 
-/* What all of a batch hold now; of those without a standing it is found out. */
+/* What all of a batch hold now; without a standing that is found out. */
 static Place *
 places_today(const Trial *trial, const TierPerson *people, int count)
 {

@@ -46,7 +46,8 @@ BEGIN
 		SELECT m.* FROM community.what_if(what_if_tiers.ladder, what_if_tiers.as_of,
 			what_if_tiers.effective_from, what_if_tiers.currency, what_if_tiers.program) AS m
 	), side AS (
-		SELECT m.from_tier AS tier, m.from_rank AS rank, true AS now, m.members, 0::bigint AS parked,
+		SELECT m.from_tier AS tier, m.from_rank AS rank, true AS now, m.members,
+			0::bigint AS parked,
 			m.points
 		FROM move AS m
 		UNION ALL
@@ -142,7 +143,8 @@ BEGIN
 		-- a little less, so that 0.07 of 100 is not the 8th for want of digits
 		FROM (SELECT array_agg(greatest(w.reached::float8 - 1e-12, 0) ORDER BY w.place) AS reached
 				FROM wish AS w) AS a,
-			LATERAL (SELECT percentile_disc(a.reached) WITHIN GROUP (ORDER BY v.value DESC) AS thresholds
+			LATERAL (SELECT percentile_disc(a.reached)
+					WITHIN GROUP (ORDER BY v.value DESC) AS thresholds
 				FROM value AS v) AS p,
 			LATERAL unnest(p.thresholds) WITH ORDINALITY AS f (threshold, place)
 		JOIN wish AS w ON w.place = f.place
