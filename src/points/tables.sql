@@ -190,6 +190,17 @@
 			('accrual_rule', 'expiry_rounding', 'community.period',
 				'in place of the currency''s', false),
 			('cap', 'period', 'community.period NOT NULL', 'period by the time of the event, in the program''s time zone; anniversaries are of joined_at', true),
+			('ladder', 'promotion_period', $$community.period CONSTRAINT ladder_promotion_period_check
+				CHECK ((promotion = 'period_end') = (promotion_period IS NOT NULL)
+					AND promotion_period::text !~ '^(rolling|lifetime)')$$,
+				'calendar or anniversary period at whose end members are promoted', true),
+			('ladder', 'term_rounding', $$community.period CONSTRAINT ladder_term_check CHECK (term > '0'
+				AND (demotion = 'term_end') = (term IS NOT NULL OR term_rounding IS NOT NULL))
+				CONSTRAINT ladder_term_rounding_check
+				CHECK (term_rounding::text !~ '^(rolling|lifetime)')$$,
+				'the term goes on to the end of this period; alone, to the end of the period in which it began', true),
+			('tier_requirement', 'period', $$community.period NOT NULL DEFAULT 'lifetime'$$,
+				'over which period; engagement and membership_days take lifetime alone', true),
 			('benefit', 'period', $$community.period CONSTRAINT benefit_period_check
 				CHECK ((kind = 'allowance') = (period IS NOT NULL) AND period::text !~ '^rolling')$$, 'of an allowance: how often; cut in the program''s time zone, anniversaries are of joined_at', true),
 			('award', 'period', $$community.period NOT NULL DEFAULT 'lifetime'

@@ -212,7 +212,7 @@ sub check
 		is(sqlstate($node, $db, $edit), 'CM007', "$what: refused is $edit");
 	}
 	is( $node->safe_psql($db, q{SET community.program = 'forum';
-			BEGIN; SELECT community.publish_ladder('Club "A"', '2024-03-01');
+			BEGIN; DO 'BEGIN PERFORM community.publish_ladder(''Club "A"'', ''2024-03-01''); END';
 			SELECT valid, definition ->> 'grace' FROM community.ladder_version ORDER BY valid DESC LIMIT 1; ROLLBACK}),
 		'["2024-03-01 00:00:00+00",)|1 mon 2 days', "$what: the draft can be published");
 
