@@ -15,6 +15,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -57,6 +58,8 @@ plan_by_index(SPIPlanPtr prepared)
 	turn_off("enable_seqscan");
 	turn_off("enable_hashjoin");
 	turn_off("enable_mergejoin");
+	turn_off("enable_material");
+	turn_off("enable_bitmapscan");
 	turn_off("jit");
 	planned = SPI_plan_get_cached_plan(prepared);
 	if (planned != NULL)

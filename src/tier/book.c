@@ -82,10 +82,11 @@ numbers(const int64 *values, int count, Oid type)
 	" coalesce(upper(t.during), 'infinity')," \
 	" coalesce(t.ends_at, 'infinity'), coalesce(t.version_id, 0)," \
 	" t.tier, t.rank::bigint, t.source = 'grace', t.reason" \
-	" FROM unnest($3) AS u (member_id)" \
-	" JOIN community.tenure AS t ON t.program_id = $1" \
-	"  AND t.member_id = u.member_id AND t.ladder_id = $2" \
-	" WHERE t.superseded_at IS NULL AND t.source IN ('qualified', 'grace')"
+	" FROM unnest($3) AS u (member_id), LATERAL (SELECT x.*" \
+	"  FROM community.tenure AS x WHERE x.program_id = $1" \
+	"  AND x.member_id = u.member_id AND x.ladder_id = $2" \
+	"  AND x.superseded_at IS NULL AND x.source IN ('qualified', 'grace')" \
+	"  OFFSET 0) AS t WHERE true"
 
 /*
  * What is believed of the members whose tenures have changed; of those who

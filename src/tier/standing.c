@@ -121,9 +121,10 @@ read_rulings(const TierLadders *ladders, const TierProgramLadder *ladder,
 		.sql = "SELECT u.n, r.kind, r.tier, coalesce(lower(r.during),"
 		" '-infinity'), coalesce(upper(r.during), 'infinity')"
 		" FROM unnest($3) WITH ORDINALITY AS u (member_id, n)"
-		" JOIN community.tier_ruling AS r ON r.program_id = $1"
-		"  AND r.member_id = u.member_id AND r.ladder_id = $2"
-		" WHERE r.superseded_at IS NULL ORDER BY u.n, r.ruling_id",
+		" CROSS JOIN LATERAL (SELECT x.* FROM community.tier_ruling AS x"
+		"  WHERE x.program_id = $1 AND x.member_id = u.member_id"
+		"  AND x.ladder_id = $2 AND x.superseded_at IS NULL OFFSET 0) AS r"
+		" ORDER BY u.n, r.ruling_id",
 		.by_index = true,
 		.nargs = 3,
 		.argtypes = {INT8OID, INT8OID, INT8ARRAYOID}
@@ -173,10 +174,11 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 		" EXISTS (SELECT FROM community.member_merge AS g"
 		"  WHERE g.program_id = $1 AND g.bearer_id = u.member_id)"
 		" FROM unnest($3) WITH ORDINALITY AS u (member_id, n)"
-		" JOIN community.member AS m ON m.program_id = $1"
-		"  AND m.member_id = u.member_id"
-		" LEFT JOIN community.standing AS s ON s.program_id = $1"
-		"  AND s.ladder_id = $2 AND s.member_id = u.member_id"
+		" CROSS JOIN LATERAL (SELECT x.joined_at FROM community.member AS x"
+		"  WHERE x.program_id = $1 AND x.member_id = u.member_id OFFSET 0) AS m"
+		" LEFT JOIN LATERAL (SELECT x.* FROM community.standing AS x"
+		"  WHERE x.program_id = $1 AND x.ladder_id = $2"
+		"  AND x.member_id = u.member_id OFFSET 0) AS s ON true"
 		" ORDER BY u.n",
 		.by_index = true,
 		.nargs = 3,
