@@ -118,10 +118,11 @@ enum
 #define OF_LIST(relation) \
 	" FROM (SELECT m.id AS bearer_id, m.id AS member_id" \
 	"  FROM unnest($2) AS m (id) UNION ALL" \
-	"  SELECT g.bearer_id, g.member_id FROM unnest($2) AS m (id)" \
-	"  JOIN community.member_merge AS g ON g.program_id = $1" \
-	"   AND g.bearer_id = m.id) AS u JOIN " relation " AS c" \
-	" ON c.program_id = $1 AND c.member_id = u.member_id WHERE"
+	"  SELECT m.id, g.member_id FROM unnest($2) AS m (id), LATERAL" \
+	"  (SELECT x.member_id FROM community.member_merge AS x" \
+	"   WHERE x.program_id = $1 AND x.bearer_id = m.id OFFSET 0) AS g) AS u," \
+	" LATERAL (SELECT x.* FROM " relation " AS x WHERE x.program_id = $1" \
+	"  AND x.member_id = u.member_id OFFSET 0) AS c WHERE"
 #define OF_ALL(relation) \
 	" FROM " relation " AS c LEFT JOIN community.member_merge AS g" \
 	" ON g.program_id = $1 AND g.member_id = c.member_id, LATERAL" \
@@ -138,6 +139,7 @@ enum
 #define SORTED(time)	" ORDER BY u.bearer_id + 0, c." time
 
 #define ROW_ARGS(type) \
+	.by_index = true, \
 	.nargs = 9, \
 	.argtypes = {INT8OID, INT8ARRAYOID, TIMESTAMPTZOID, type, \
 	TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID, BOOLOID}
