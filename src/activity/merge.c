@@ -157,7 +157,7 @@ community_merge_members(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	bool		replay;
 
-	points_refuse_nulls(fcinfo, "merge_members", names, 0);
+	core_refuse_nulls(fcinfo, "merge_members", names, 0);
 	merge.from = PG_GETARG_INT64(0);
 	merge.into = PG_GETARG_INT64(1);
 	merge.key = points_key_argument(fcinfo, 2);

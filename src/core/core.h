@@ -24,9 +24,6 @@
 
 #define CORE_MAX_ARGS				24
 
-/* Up to so many rows a kept plan is good enough; planning costs as much. */
-#define CORE_KEPT_SIZE				100
-
 /* what process_inbox() does with a row that record() would refuse */
 typedef enum CoreInboxFault
 {
@@ -91,8 +88,6 @@ extern void core_pin_evaluation(const char *time_zone);
 /* plan.c */
 extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
 					 bool read_only);
-extern int	core_run_sized(CorePlan *plan, Datum *values, int count,
-						   bool read_only);
 extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
 extern CachedPlan *core_get_plan(CorePlan *plan);
@@ -121,6 +116,8 @@ pg_noreturn extern void core_refuse_member(int64 program, int64 member,
 										   bool closed);
 
 /* text.c */
+extern void core_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
+							  const char *const *names, uint32 nullable);
 extern char *core_name_argument(text *value, const char *what);
 extern bool core_same_text(const text *a, const text *b);
 extern bool core_text_is(const text *value, const char *expected);

@@ -124,26 +124,6 @@ core_run(CorePlan *plan, Datum *values, const char *nulls, bool read_only)
 }
 
 /*
- * Run a statement about a number of rows or members that are given.  What is
- * kept was planned at some time for tables that may have been empty then; for
- * many it is planned anew, with the sizes that the tables have by now, but
- * where it is to go by indexes anyway.
- */
-int
-core_run_sized(CorePlan *plan, Datum *values, int count, bool read_only)
-{
-	CorePlan	once = *plan;
-	int			result;
-
-	if (count <= CORE_KEPT_SIZE || plan->by_index)
-		return core_run(plan, values, NULL, read_only);
-	once.plan = NULL;
-	result = core_run(&once, values, NULL, read_only);
-	core_forget(&once);
-	return result;
-}
-
-/*
  * The kept plan of a single query, for a look at what the planner made of it.
  * SPI must be connected, and knows the transition tables that it reads.  To be
  * given back with ReleaseCachedPlan().

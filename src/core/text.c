@@ -1,16 +1,32 @@
 /*-------------------------------------------------------------------------
  *
  * text.c
- *	  Texts that name something, checked and compared byte by byte.
+ *	  Arguments: which must be given, and texts that name something.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "utils/builtins.h"
 
 #include "core/compat.h"
 #include "core/core.h"
+
+/* No argument may be null but those named in the set "nullable". */
+void
+core_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
+				  const char *const *names, uint32 nullable)
+{
+	int			i;
+
+	for (i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i) && (nullable & (1U << i)) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument %s of %s() must not be null",
+							names[i], function)));
+}
 
 /*
  * Give a name as a C string, or refuse it.  "what" stands in the message:

@@ -344,7 +344,7 @@ community_accrue(PG_FUNCTION_ARGS)
 	Datum		reason;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "accrue", names, 0x1f0);
+	core_refuse_nulls(fcinfo, "accrue", names, 0x1f0);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "accrue");
 	request.member = PG_GETARG_INT64(0);

@@ -21,21 +21,6 @@
 #include "core/errors.h"
 #include "points/ledger.h"
 
-/* No argument may be null but those named in the set "nullable". */
-void
-points_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
-					const char *const *names, uint32 nullable)
-{
-	int			i;
-
-	for (i = 0; i < PG_NARGS(); i++)
-		if (PG_ARGISNULL(i) && (nullable & (1U << i)) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument %s of %s() must not be null",
-							names[i], function)));
-}
-
 /* An amount of points that a call moves. */
 int64
 points_amount_argument(int64 points, const char *function)

@@ -401,7 +401,7 @@ community_issue_envelope(PG_FUNCTION_ARGS)
 	int64		program;
 	int64		id;
 
-	points_refuse_nulls(fcinfo, "issue_envelope", names, 0x141);
+	core_refuse_nulls(fcinfo, "issue_envelope", names, 0x141);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "envelope_out");
 	order.paid_by_member = !PG_ARGISNULL(0);

@@ -273,7 +273,7 @@ community_claim_envelope(PG_FUNCTION_ARGS)
 	Datum		key;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "claim_envelope", names, 0x04);
+	core_refuse_nulls(fcinfo, "claim_envelope", names, 0x04);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "envelope_in");
 	request.other = PG_GETARG_INT64(0);

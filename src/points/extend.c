@@ -214,7 +214,7 @@ community_extend(PG_FUNCTION_ARGS)
 	Datum		reason;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "extend", names, 0x30);
+	core_refuse_nulls(fcinfo, "extend", names, 0x30);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "extend");
 	request.member = PG_GETARG_INT64(0);
@@ -365,7 +365,7 @@ community_reinstate(PG_FUNCTION_ARGS)
 	Datum		reason;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "reinstate", names, 0x68);
+	core_refuse_nulls(fcinfo, "reinstate", names, 0x68);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "reinstate");
 	request.member = PG_GETARG_INT64(0);

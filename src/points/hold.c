@@ -164,7 +164,7 @@ community_hold(PG_FUNCTION_ARGS)
 	TimestampTz expires_at;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "hold", names, 0x20);
+	core_refuse_nulls(fcinfo, "hold", names, 0x20);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "hold");
 	request.member = PG_GETARG_INT64(0);
@@ -278,7 +278,7 @@ community_capture(PG_FUNCTION_ARGS)
 	Datum		key;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "capture", names, 0x02);
+	core_refuse_nulls(fcinfo, "capture", names, 0x02);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "capture");
 	key = points_key_argument(fcinfo, 0);
@@ -325,7 +325,7 @@ community_release(PG_FUNCTION_ARGS)
 	int64		program;
 	Hold		hold;
 
-	points_refuse_nulls(fcinfo, "release", names, 0);
+	core_refuse_nulls(fcinfo, "release", names, 0);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "release");
 	key = points_key_argument(fcinfo, 0);

@@ -229,8 +229,6 @@ extern const PointsCurrency *points_enter(CoreScope *scope, int64 program,
 										  text *code, bool to_write);
 extern Datum points_leave_with_row(FunctionCallInfo fcinfo, CoreScope *scope,
 								   Datum *values, bool *nulls);
-extern void points_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
-								const char *const *names, uint32 nullable);
 extern int64 points_amount_argument(int64 points, const char *function);
 extern Datum points_reason_argument(FunctionCallInfo fcinfo, int argument);
 extern Datum points_key_argument(FunctionCallInfo fcinfo, int argument);

@@ -127,7 +127,7 @@ community_redeem(PG_FUNCTION_ARGS)
 	Datum		reason;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "redeem", names, 0x10);
+	core_refuse_nulls(fcinfo, "redeem", names, 0x10);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "redeem");
 	request.member = PG_GETARG_INT64(0);
@@ -166,7 +166,7 @@ community_adjust(PG_FUNCTION_ARGS)
 	Datum		reason;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "adjust", names, 0x1e0);
+	core_refuse_nulls(fcinfo, "adjust", names, 0x1e0);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "adjust");
 	request.member = PG_GETARG_INT64(0);

@@ -165,7 +165,7 @@ community_change_rule(PG_FUNCTION_ARGS)
 	Datum		values[5];
 	int64		result;
 
-	points_refuse_nulls(fcinfo, "change_rule", names, 0);
+	core_refuse_nulls(fcinfo, "change_rule", names, 0);
 	version.name = PG_GETARG_DATUM(0);
 	version.from_time = PG_GETARG_TIMESTAMPTZ(2);
 	version.program = PG_GETARG_INT64(3);
@@ -203,7 +203,7 @@ community_close_rule(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	Datum		values[3];
 
-	points_refuse_nulls(fcinfo, "close_rule", names, 0);
+	core_refuse_nulls(fcinfo, "close_rule", names, 0);
 	version.name = PG_GETARG_DATUM(0);
 	version.from_time = PG_GETARG_TIMESTAMPTZ(1);
 	version.program = PG_GETARG_INT64(2);

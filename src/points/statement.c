@@ -119,7 +119,7 @@ community_statement(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("statement() must be called where a set is accepted")));
-	points_refuse_nulls(fcinfo, "statement", names, 0x04);
+	core_refuse_nulls(fcinfo, "statement", names, 0x04);
 	program = PG_GETARG_INT64(4);
 
 	core_enter(&scope);

@@ -86,7 +86,7 @@ community_transfer(PG_FUNCTION_ARGS)
 	Datum		reason;
 	int64		program;
 
-	points_refuse_nulls(fcinfo, "transfer", names, 0x20);
+	core_refuse_nulls(fcinfo, "transfer", names, 0x20);
 	memset(&request, 0, sizeof(request));
 	snprintf(request.kind, sizeof(request.kind), "transfer");
 	request.member = PG_GETARG_INT64(0);

@@ -64,7 +64,7 @@ community_tier_is_attained(PG_FUNCTION_ARGS)
 	bool		attained = false;
 	int			i;
 
-	tier_refuse_nulls(fcinfo, "tier_is_attained", names);
+	core_refuse_nulls(fcinfo, "tier_is_attained", names, 0);
 	tier = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	as_of = PG_GETARG_TIMESTAMPTZ(3);
 	core_enter(&scope);

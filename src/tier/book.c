@@ -127,7 +127,7 @@ read_rows(const TierLadders *ladders, const TierProgramLadder *ladder,
 		values[0] = Int64GetDatum(ladders->program);
 		values[1] = Int64GetDatum(ladder->id);
 		values[2] = numbers(members, n, INT8OID);
-		core_run_sized(scratch == 1 ? &all : &lasting, values, n, false);
+		core_run(scratch == 1 ? &all : &lasting, values, NULL, false);
 		MemoryContextSwitchTo(context);
 		for (i = 0; i < (int) SPI_processed; i++)
 		{
@@ -274,7 +274,7 @@ supersede(const TierLadders *ladders, const Rows *rows)
 		return;
 	values[0] = Int64GetDatum(ladders->program);
 	values[1] = numbers(ids, n, INT8OID);
-	core_run_sized(&plan, values, n, false);
+	core_run(&plan, values, NULL, false);
 }
 
 static Datum

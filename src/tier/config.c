@@ -15,21 +15,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "tier/config.h"
-
-/* No argument may be null but those named in the set "nullable". */
-void
-tier_config_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
-						 const char *const *names, uint32 nullable)
-{
-	int			i;
-
-	for (i = 0; i < PG_NARGS(); i++)
-		if (PG_ARGISNULL(i) && (nullable & (1U << i)) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument %s of %s() must not be null",
-							names[i], function)));
-}
+#include "tier/member.h"
 
 /* The ladder of that name, or an error.  Inside core_enter(). */
 int64
@@ -63,20 +49,11 @@ tier_config_ladder(int64 program, Datum name)
 bool
 tier_config_lock_member(int64 program, int64 member)
 {
-	static CorePlan plan = {
-		.sql = "SELECT closed FROM community.engagement"
-		" WHERE program_id = $1 AND member_id = $2 FOR NO KEY UPDATE",
-		.nargs = 2,
-		.argtypes = {INT8OID, INT8OID}
-	};
-	Datum		values[2];
+	bool		closed;
 
-	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(member);
-	core_run(&plan, values, NULL, false);
-	if (SPI_processed == 0)
+	if (!tier_lock_member(program, member, &closed))
 		core_refuse_member(program, member, false);
-	return core_bool(0, 1);
+	return closed;
 }
 
 /* A text that names something, or gives a reason. */

@@ -14,10 +14,6 @@
 #include "core/core.h"
 
 /* config.c */
-extern void tier_config_refuse_nulls(FunctionCallInfo fcinfo,
-									 const char *function,
-									 const char *const *names,
-									 uint32 nullable);
 extern int64 tier_config_ladder(int64 program, Datum name);
 extern bool tier_config_lock_member(int64 program, int64 member);
 extern Datum tier_config_name(FunctionCallInfo fcinfo, int argument,

@@ -561,7 +561,7 @@ tier_crowd_read(TierCrowd *crowd, const int64 *members, int count)
 
 		bind(source, list, DT_NOEND, values, nulls);
 		(void) core_run_into(&list_plans[source->currency != 0], values,
-							 nulls, count <= CORE_KEPT_SIZE,
+							 nulls, true,
 							 receiver(source));
 		settle(source, PG_INT64_MAX);
 	}

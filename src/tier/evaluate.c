@@ -289,7 +289,7 @@ tier_held(const TierLadders *ladders, const TierProgramLadder *ladder,
 Datum
 community_tier(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"member", "ladder", "as_of", NULL,
+	static const char *const names[] = {"member", "ladder", "as_of", "known_at",
 	"program"};
 	MemoryContext caller = CurrentMemoryContext;
 	const TierLadders *ladders;
@@ -298,7 +298,7 @@ community_tier(PG_FUNCTION_ARGS)
 	TimestampTz as_of;
 	char	   *tier;
 
-	tier_refuse_nulls(fcinfo, "tier", names);
+	core_refuse_nulls(fcinfo, "tier", names, 0x08);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tier");
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(4));
@@ -354,7 +354,7 @@ community_tenures(PG_FUNCTION_ARGS)
 	TierWork	work;
 	int			i;
 
-	tier_refuse_nulls(fcinfo, "tenures", names);
+	core_refuse_nulls(fcinfo, "tenures", names, 0);
 	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));

@@ -287,7 +287,7 @@ community_explain_tier(PG_FUNCTION_ARGS)
 	int64		member;
 	int			rank;
 
-	tier_refuse_nulls(fcinfo, "explain_tier", names);
+	core_refuse_nulls(fcinfo, "explain_tier", names, 0);
 	member = PG_GETARG_INT64(0);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "explain_tier");
 	row.store = tier_begin_result(fcinfo, &row.desc);

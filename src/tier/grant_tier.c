@@ -155,7 +155,7 @@ community_grant_tier(PG_FUNCTION_ARGS)
 	int32		rank;
 	int64		id;
 
-	tier_config_refuse_nulls(fcinfo, "grant_tier", names, 0x08);
+	core_refuse_nulls(fcinfo, "grant_tier", names, 0x08);
 	grant.member = PG_GETARG_INT64(0);
 	grant.ladder = PG_GETARG_DATUM(1);
 	grant.tier = PG_GETARG_DATUM(2);
@@ -229,7 +229,7 @@ community_revoke_tier(PG_FUNCTION_ARGS)
 	Datum		reason = (Datum) 0;
 	bool		revoked;
 
-	tier_config_refuse_nulls(fcinfo, "revoke_tier", names, 0x04);
+	core_refuse_nulls(fcinfo, "revoke_tier", names, 0x04);
 	if (!PG_ARGISNULL(2))
 		reason = tier_config_name(fcinfo, 2, "reason");
 	core_enter(&scope);

@@ -229,7 +229,7 @@ put_held(Tuplestorestate *store, TupleDesc desc, const Held *held)
 Datum
 community_tier_history(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = {"member", NULL, NULL, "program"};
+	static const char *const names[] = {"member", "ladder", "known_at", "program"};
 	History		history = {0};
 	const TierProgramLadder *ladder = NULL;
 	Tuplestorestate *store;
@@ -238,7 +238,7 @@ community_tier_history(PG_FUNCTION_ARGS)
 	int64		member;
 	int			i;
 
-	tier_refuse_nulls(fcinfo, "tier_history", names);
+	core_refuse_nulls(fcinfo, "tier_history", names, 0x06);
 	member = PG_GETARG_INT64(0);
 	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);

@@ -397,18 +397,6 @@ are_kept(int64 program, uint64 *versions, uint64 *measures,
 		*programs != 0 && *programs == kept_programs;
 }
 
-/* Is it known, without any SQL, that the program has no ladders? */
-bool
-tier_has_no_ladders(int64 program)
-{
-	uint64		versions;
-	uint64		measures;
-	uint64		programs;
-
-	return are_kept(program, &versions, &measures, &programs) &&
-		kept->count == 0;
-}
-
 /* Those of the program, when they are kept and right; no SQL. */
 const TierLadders *
 tier_kept_ladders(int64 program)

@@ -219,7 +219,7 @@ community_define_measure(PG_FUNCTION_ARGS)
 	char	   *kind;
 	int64		result;
 
-	tier_config_refuse_nulls(fcinfo, "define_measure", names, 0x3C);
+	core_refuse_nulls(fcinfo, "define_measure", names, 0x3C);
 	name = core_name_argument(PG_GETARG_TEXT_PP(0), "measure name");
 	kind = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	of = ingredient_of(kind, name);

@@ -164,7 +164,7 @@ community_measure_value(PG_FUNCTION_ARGS)
 	bool		closed;
 	Datum		result = (Datum) 0;
 
-	tier_config_refuse_nulls(fcinfo, "measure_value", names, 0);
+	core_refuse_nulls(fcinfo, "measure_value", names, 0);
 	member = PG_GETARG_INT64(0);
 	program = PG_GETARG_INT64(3);
 

@@ -188,7 +188,7 @@ community_measure_values(PG_FUNCTION_ARGS)
 	Asking		asking = {0};
 	CoreScope	scope;
 
-	tier_config_refuse_nulls(fcinfo, "measure_values", names, 0);
+	core_refuse_nulls(fcinfo, "measure_values", names, 0);
 	asking.as_of = PG_GETARG_TIMESTAMPTZ(2);
 	if (TIMESTAMP_NOT_FINITE(asking.as_of))
 		ereport(ERROR,

@@ -13,21 +13,6 @@
 #include "core/core.h"
 #include "tier/member.h"
 
-/* All arguments that have a name here must be given. */
-void
-tier_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
-				  const char *const *names)
-{
-	int			i;
-
-	for (i = 0; i < PG_NARGS(); i++)
-		if (PG_ARGISNULL(i) && names[i] != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument %s of %s() must not be null",
-							names[i], function)));
-}
-
 /*
  * Lock a member, closed or not; false when there is none.  Inside
  * core_enter().

@@ -17,7 +17,6 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -148,21 +147,20 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
 	bool		changed = false;
 	int			i;
 
-	/* what was published while we waited for the member counts */
-	AcceptInvalidationMessages();
 	if (!tier_has_no_awards(program))
 	{
 		core_connect(scope);
 		tier_settle_awards(program, member, occurred_at);
 	}
-	if (tier_has_no_ladders(program))
-		return;
+	/* this sees what was published while we waited for the member */
 	ladders = tier_kept_ladders(program);
 	if (ladders == NULL)
 	{
 		core_connect(scope);
 		ladders = tier_ladders(program);
 	}
+	if (ladders->count == 0)
+		return;
 	for (i = 0; i < ladders->count; i++)
 	{
 		const TierProgramLadder *ladder = &ladders->ladders[i];
@@ -246,7 +244,6 @@ tier_note_correction(int64 program, int64 event_id)
 	bool		paid = false;
 	bool		isnull;
 
-	AcceptInvalidationMessages();
 	if (tier_ladders(program)->count == 0 && tier_has_no_awards(program))
 		return;
 	values[0] = Int64GetDatum(program);
@@ -378,7 +375,6 @@ tier_note_recorded(int64 program, bool keep)
 	int			count;
 	int			i;
 
-	AcceptInvalidationMessages();
 	award_recorded(program, keep);
 	ladders = tier_ladders(program);
 	if (ladders->count == 0)
@@ -430,12 +426,12 @@ tier_touch_member(int64 program, int64 member)
 void
 tier_note_earned(int64 program, int64 member, int64 currency_id)
 {
-	const TierLadders *ladders;
+	const TierLadders *ladders = tier_kept_ladders(program);
 	bool		counts = false;
 	int			i;
 	int			j;
 
-	if (tier_has_no_ladders(program))
+	if (ladders != NULL && ladders->count == 0)
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -474,7 +470,7 @@ tier_work_out(int64 program, int64 *members, int count, TimestampTz as_of)
 
 	values[0] = Int64GetDatum(program);
 	values[1] = member_array(members, count);
-	core_run_sized(&plan, values, count, false);
+	core_run(&plan, values, NULL, false);
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < count; i++)
 		since[i] = core_bool(i, 2) ? DT_NOBEGIN : DT_NOEND;

@@ -140,14 +140,8 @@ tier_is_payment(int64 program, Datum type)
 		return false;
 	given = DatumGetTextPP(type);
 	for (i = 0; i < fees->count; i++)
-	{
-		text	   *fee = DatumGetTextPP(fees->types[i]);
-
-		if (VARSIZE_ANY_EXHDR(fee) == VARSIZE_ANY_EXHDR(given) &&
-			memcmp(VARDATA_ANY(fee), VARDATA_ANY(given),
-				   VARSIZE_ANY_EXHDR(fee)) == 0)
+		if (core_same_text(DatumGetTextPP(fees->types[i]), given))
 			return true;
-	}
 	return false;
 }
 

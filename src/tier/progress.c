@@ -295,7 +295,7 @@ community_progress(PG_FUNCTION_ARGS)
 	int			rank;
 	int			n;
 
-	tier_refuse_nulls(fcinfo, "progress", names);
+	core_refuse_nulls(fcinfo, "progress", names, 0);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "progress");
 	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);
@@ -372,7 +372,7 @@ community_projected_tier(PG_FUNCTION_ARGS)
 	Datum		values[2] = {0};
 	bool		nulls[2] = {false};
 
-	tier_refuse_nulls(fcinfo, "projected_tier", names);
+	core_refuse_nulls(fcinfo, "projected_tier", names, 0);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "projected_tier");
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");

@@ -282,7 +282,7 @@ community_publish_ladder(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	int64		newest;
 
-	tier_config_refuse_nulls(fcinfo, "publish_ladder", names, 0);
+	core_refuse_nulls(fcinfo, "publish_ladder", names, 0);
 	publishing.name = PG_GETARG_DATUM(0);
 	publishing.from = PG_GETARG_TIMESTAMPTZ(1);
 	publishing.program = PG_GETARG_INT64(2);

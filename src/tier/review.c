@@ -78,6 +78,7 @@ tier_review_members(int64 program, int64 *members, int count,
 		.sql = "SELECT e.member_id FROM community.engagement AS e"
 		" WHERE e.program_id = $1 AND e.member_id = ANY ($2)"
 		" AND NOT e.closed ORDER BY e.member_id FOR NO KEY UPDATE",
+		.by_index = true,
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8ARRAYOID}
 	};
@@ -92,7 +93,7 @@ tier_review_members(int64 program, int64 *members, int count,
 	values[1] = PointerGetDatum(construct_array(datums, count, INT8OID, 8,
 												FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
-	core_run_sized(&plan, values, count, false);
+	core_run(&plan, values, NULL, false);
 	MemoryContextSwitchTo(context);
 	count = SPI_processed;
 	for (i = 0; i < count; i++)

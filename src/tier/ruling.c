@@ -130,7 +130,7 @@ community_lock_tier(PG_FUNCTION_ARGS)
 	"reason", "key", "program"};
 	TierDecision ruling = {.kind = "lock"};
 
-	tier_config_refuse_nulls(fcinfo, "lock_tier", names, 0x04);
+	core_refuse_nulls(fcinfo, "lock_tier", names, 0x04);
 	ruling.member = PG_GETARG_INT64(0);
 	ruling.ladder = PG_GETARG_DATUM(1);
 	tier_decision_range(fcinfo, 2, "lock_tier", &ruling);
@@ -147,7 +147,7 @@ rule_on_tier(FunctionCallInfo fcinfo, const char *function, const char *kind)
 	"reason", "key", "program"};
 	TierDecision ruling = {.kind = kind};
 
-	tier_config_refuse_nulls(fcinfo, function, names, 0x08);
+	core_refuse_nulls(fcinfo, function, names, 0x08);
 	ruling.member = PG_GETARG_INT64(0);
 	ruling.ladder = PG_GETARG_DATUM(1);
 	ruling.tier = PG_GETARG_DATUM(2);
@@ -220,7 +220,7 @@ community_end_ruling(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	bool		ended;
 
-	tier_config_refuse_nulls(fcinfo, "end_ruling", names, 0);
+	core_refuse_nulls(fcinfo, "end_ruling", names, 0);
 	core_enter(&scope);
 	ended = tier_decision_end(&ending, PG_GETARG_INT64(2),
 							  PG_GETARG_DATUM(0), PG_GETARG_TIMESTAMPTZ(1),

@@ -405,7 +405,7 @@ community_claim_seat(PG_FUNCTION_ARGS)
 	Datum		values[3];
 	bool		nulls[3];
 
-	tier_refuse_nulls(fcinfo, "claim_seat", names);
+	core_refuse_nulls(fcinfo, "claim_seat", names, 0);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	request.member = PG_GETARG_INT64(0);
@@ -444,7 +444,7 @@ community_release_seat(PG_FUNCTION_ARGS)
 	bool		closed;
 	bool		replay;
 
-	tier_refuse_nulls(fcinfo, "release_seat", names);
+	core_refuse_nulls(fcinfo, "release_seat", names, 0);
 	request.member = PG_GETARG_INT64(0);
 	request.ladder = PointerGetDatum(PG_GETARG_TEXT_PP(1));
 	request.seats.tier = PointerGetDatum(PG_GETARG_TEXT_PP(2));

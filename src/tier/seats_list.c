@@ -588,7 +588,7 @@ community_hand_out_seats(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	int64		given;
 
-	tier_refuse_nulls(fcinfo, "hand_out_seats", names);
+	core_refuse_nulls(fcinfo, "hand_out_seats", names, 0);
 	core_enter(&scope);
 	(void) core_program_name(PG_GETARG_INT64(0));
 	given = tier_hand_out_seats(PG_GETARG_INT64(0));

@@ -138,7 +138,7 @@ read_rulings(const TierLadders *ladders, const TierProgramLadder *ladder,
 	values[0] = Int64GetDatum(ladders->program);
 	values[1] = Int64GetDatum(ladder->id);
 	values[2] = members;
-	core_run_sized(&plan, values, count, false);
+	core_run(&plan, values, NULL, false);
 	MemoryContextSwitchTo(context);
 	rows = SPI_processed;
 	rulings = palloc_array(TierRuling, rows + 1);
@@ -192,7 +192,7 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 	values[0] = Int64GetDatum(ladders->program);
 	values[1] = Int64GetDatum(ladder->id);
 	values[2] = member_array(work, count);
-	core_run_sized(&plan, values, count, false);
+	core_run(&plan, values, NULL, false);
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < count; i++)
 		work[i].joined_at = TIER_NEVER;

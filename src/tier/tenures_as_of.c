@@ -89,7 +89,7 @@ community_tenures_as_of(PG_FUNCTION_ARGS)
 	TimestampTz as_of;
 	int			i;
 
-	tier_refuse_nulls(fcinfo, "tenures_as_of", names);
+	core_refuse_nulls(fcinfo, "tenures_as_of", names, 0);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tenures_as_of");
 	store = tier_begin_result(fcinfo, &desc);
 	core_enter(&scope);

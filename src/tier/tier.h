@@ -103,7 +103,6 @@ typedef struct TierLadders
 
 /* ladders.c */
 extern const TierLadders *tier_ladders(int64 program);
-extern bool tier_has_no_ladders(int64 program);
 extern const TierLadders *tier_kept_ladders(int64 program);
 extern TierProgramLadder *tier_read_definition(const TierLadders *ladders,
 											   int64 ladder_id,

@@ -539,7 +539,7 @@ community_what_if(PG_FUNCTION_ARGS)
 	Datum		definition;
 	int64		id;
 
-	tier_config_refuse_nulls(fcinfo, "what_if", names, 0);
+	core_refuse_nulls(fcinfo, "what_if", names, 0);
 	trial.as_of = PG_GETARG_TIMESTAMPTZ(1);
 	from = PG_GETARG_TIMESTAMPTZ(2);
 	check_times(trial.as_of, from);
