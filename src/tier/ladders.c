@@ -75,12 +75,13 @@ static uint64 kept_programs = 0;
 	" FROM (" versions ") AS v," \
 	" jsonb_to_recordset(v.definition -> 'tiers') AS t (rank integer," \
 	"  requirements jsonb)," \
-	" jsonb_to_recordset(t.requirements) AS r (position integer," \
+	" ROWS FROM (jsonb_to_recordset(t.requirements) AS (position integer," \
 	"  measure_id bigint, period community.period, attain numeric," \
-	"  keep numeric)" \
+	"  keep numeric)) WITH ORDINALITY" \
+	"  AS r (position, measure_id, period, attain, keep, n)" \
 	" JOIN community.measure AS m ON m.measure_id = r.measure_id" \
 	"  AND m.program_id = $1" \
-	" ORDER BY v.ladder_id, lower(v.valid) NULLS FIRST, t.rank, r.position"
+	" ORDER BY v.ladder_id, lower(v.valid) NULLS FIRST, t.rank, r.position, r.n"
 
 /* What is given: program, ladder, beginning and definition. */
 static CorePlan versions_plan[2] = {
