@@ -16,7 +16,7 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" community.con
 MODULE_big = community
 
 # The rooms, in the order in which the install script is assembled.
-ROOMS = core period activity points score tier
+ROOMS = core period activity points score tier referral
 
 SRCS = $(sort $(wildcard $(patsubst %,src/%/*.c,$(ROOMS))))
 OBJS = $(SRCS:.c=.o)

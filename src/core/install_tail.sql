@@ -24,6 +24,7 @@
 				('award', 'award_id', 'community.next_id()'),
 				('award_given', 'given_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
+				('referral_move', 'move_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
@@ -36,7 +37,8 @@
 
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
-				('envelope_claim'), ('tier_seat_request')) AS r (relation)
+				('envelope_claim'), ('tier_seat_request'),
+				('referral_move')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
@@ -102,7 +104,7 @@
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
 				('benefit'), ('tier_benefit'), ('award'),
-				('ladder_version')) AS w (relation)
+				('ladder_version'), ('referral_setting')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)
