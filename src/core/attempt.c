@@ -44,3 +44,26 @@ core_attempt(void (*action) (void *arg), void *arg)
 	CurrentResourceOwner = owner;
 	return error;
 }
+
+/*
+ * Run an action in a subtransaction, which is undone, with the row locks that
+ * it took, unless the action gives true.
+ */
+bool
+core_try(bool (*action) (void *arg), void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	bool		done;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	done = action(arg);
+	if (done)
+		ReleaseCurrentSubTransaction();
+	else
+		RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}

@@ -101,6 +101,7 @@ extern char *core_text(int row, int column);
 
 /* attempt.c */
 extern ErrorData *core_attempt(void (*action) (void *arg), void *arg);
+extern bool core_try(bool (*action) (void *arg), void *arg);
 
 /* ids.c */
 extern int64 core_next_id(void);

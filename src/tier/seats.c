@@ -265,6 +265,22 @@ lock_seat(const TierSeats *seats, bool wait, int32 *seat)
 	return true;
 }
 
+/* A seat that is to be locked. */
+typedef struct SeatWanted
+{
+	const TierSeats *seats;
+	int32		seat;
+} SeatWanted;
+
+static bool
+lock_any_seat(void *arg)
+{
+	SeatWanted *wanted = (SeatWanted *) arg;
+
+	return lock_seat(wanted->seats, false, &wanted->seat) ||
+		lock_seat(wanted->seats, true, &wanted->seat);
+}
+
 /* Take a seat that is locked, from now on. */
 static void
 take_seat(const Request *request, int32 seat)
@@ -329,7 +345,7 @@ seat_or_list(Request *request)
 {
 	TierSeats  *seats = &request->seats;
 	TierSeatsLook look;
-	int32		seat;
+	SeatWanted	wanted = {seats};
 
 	tier_seats_look(seats, &look);
 	if (look.surplus && !seats->exclusive)
@@ -347,9 +363,13 @@ seat_or_list(Request *request)
 	}
 	if (look.free && !look.waiting && !look.crowded)
 	{
-		if (lock_seat(seats, false, &seat) || lock_seat(seats, true, &seat))
+		/*
+		 * Seats that somebody else took before we got their lock stay locked;
+		 * who holds the list's lock would wait for us, and we for it.
+		 */
+		if (core_try(lock_any_seat, &wanted))
 		{
-			take_seat(request, seat);
+			take_seat(request, wanted.seat);
 			return true;
 		}
 		/* all were taken while we waited, or are hidden from us */
