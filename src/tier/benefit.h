@@ -12,6 +12,7 @@
 #include "utils/array.h"
 
 #include "core/core.h"
+#include "period/period.h"
 
 /* Factors have six decimals and are kept as integers. */
 #define TIER_FACTOR_SCALE	1000000
@@ -35,6 +36,8 @@ typedef struct TierListing
 	TierBenefitKind kind;
 	int64		currency_id;
 	int64		factor;			/* times the scale */
+	int64		points;			/* of an allowance or bonus */
+	Period		period;			/* of an allowance */
 	int			nrules;			/* 0 for all */
 	char	  **rules;
 	TimestampTz from;			/* inclusive */

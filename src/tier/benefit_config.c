@@ -63,6 +63,9 @@ read_rules(int row, int column, TierListing *listing)
 static void
 read_listing(int row, TierListing *listing)
 {
+	bool		isnull;
+	Datum		period;
+
 	listing->id = core_int64(row, 1);
 	listing->ladder_id = core_int64(row, 2);
 	listing->tier = core_text(row, 3);
@@ -74,6 +77,10 @@ read_listing(int row, TierListing *listing)
 	read_rules(row, 9, listing);
 	listing->from = time_field(row, 10, DT_NOBEGIN);
 	listing->until = time_field(row, 11, DT_NOEND);
+	listing->points = core_int64(row, 12);
+	period = core_field(row, 13, &isnull);
+	if (!isnull)
+		listing->period = *DatumGetPeriodP(period);
 }
 
 /* Note what kinds there are, and each multiplier once. */
@@ -103,7 +110,8 @@ read_benefits(int64 program)
 		.sql = "SELECT l.listing_id, l.ladder_id, l.tier, b.benefit_id, b.code,"
 		" b.kind, coalesce(b.currency_id, 0),"
 		" (coalesce(l.factor, b.factor, 1) * 1000000)::bigint, b.rules,"
-		" lower(l.valid), upper(l.valid)"
+		" lower(l.valid), upper(l.valid), coalesce(l.points, b.points, 0),"
+		" b.period"
 		" FROM community.tier_benefit AS l"
 		" JOIN community.benefit AS b ON b.program_id = l.program_id"
 		" AND b.benefit_id = l.benefit_id"

@@ -105,7 +105,7 @@ enum
 #define ENTRY_ROWS \
 	"SELECT u.bearer_id, c.entry_id, c.effective_at," \
 	" CASE c.kind WHEN 'accrue' THEN c.points ELSE c.points - c.cut END," \
-	" NULL::double precision, NULL::bigint," \
+	" NULL::double precision, nullif(c.event_id, 0)," \
 	" CASE c.kind WHEN 'reverse' THEN c.reverses END, 0::bigint, false," \
 	" NULL::text, NULL::jsonb"
 #define ENTRY_CONDITION \

@@ -16,12 +16,12 @@ typedef struct TierItem
 	TimestampTz at;
 	int64		amount;
 	double		score;
-	int64		key;			/* day or counterpart */
+	int64		key;			/* day, counterpart, or event that earned it */
 	int64		id;				/* of the event or entry */
 	int64		member;
 } TierItem;
 
-/* a counterpart that there is not */
+/* a counterpart or event that there is not */
 #define TIER_NO_KEY		PG_INT64_MIN
 
 /* All that happened to members who are walked from the beginning. */

@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -23,7 +22,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "tier/config.h"
-#include "tier/gauge.h"
+#include "tier/what_if.h"
 
 PG_FUNCTION_INFO_V1(community_what_if);
 
@@ -37,6 +36,7 @@ typedef struct Move
 	int64		members;
 	int64		parked;
 	int64		points;
+	TierCost	benefits;
 } Move;
 
 typedef struct Trial
@@ -47,7 +47,7 @@ typedef struct Trial
 	TimestampTz as_of;
 	bool		counts_points;
 	TierMeter	earned;			/* points of a year */
-	TimestampTz earned_from;
+	TierCosting costing;		/* of the same time */
 	TierRung	parked;			/* the top, at twice its price */
 	TierCrowd  *crowd;
 	MemoryContext context;		/* of the moves */
@@ -221,8 +221,12 @@ find_currency(Trial *trial, Datum code)
 	trial->earned.kind = TIER_POINTS;
 	trial->earned.name = "points";
 	trial->earned.currency_id = core_int64(0, 1);
-	trial->earned_from = period_add_interval(trial->as_of, &year,
-											 trial->ladders->zone);
+	trial->costing.ladders = trial->ladders;
+	trial->costing.as_of = trial->as_of;
+	trial->costing.from = period_add_interval(trial->as_of, &year,
+											  trial->ladders->zone);
+	tier_costing_begin(&trial->costing, trial->draft->id,
+					   trial->earned.currency_id);
 }
 
 /* ----- counting ----- */
@@ -334,11 +338,13 @@ find_move(Trial *trial, const Place *from, const Place *to)
 	return move;
 }
 
-/* What a member is paid, as far as it depends on the tier. */
+/* What a member earned, and what benefits cost. */
 static void
-add_cost(const Trial *trial, int64 member, Move *move)
+add_points(const Trial *trial, int64 member, const TierWork *now,
+		   const TierWork *then, Move *move)
 {
 	const TierItem *items;
+	TierCost	cost;
 	int			count;
 	int			i;
 
@@ -346,22 +352,32 @@ add_cost(const Trial *trial, int64 member, Move *move)
 		return;
 	items = tier_crowd_items(trial->crowd, &trial->earned, member, &count);
 	for (i = 0; i < count; i++)
-		if (items[i].at > trial->earned_from &&
-			pg_add_s64_overflow(move->points, items[i].amount, &move->points))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("points of members in tier \"%s\" are out of range",
-							move->to == NULL ? "" : move->to)));
+		if (items[i].at > trial->costing.from)
+			tier_add_points(&move->points, items[i].amount);
+	if (tier_costing_is_free(&trial->costing))
+		return;
+	cost = tier_cost_of(&trial->costing, now, then, items, count);
+	tier_add_points(&move->benefits.now, cost.now);
+	tier_add_points(&move->benefits.then, cost.then);
+}
+
+static Place
+place_walked_to(const Trial *trial, const TierProgramLadder *ladder,
+				const TierPerson *person, const TierWork *work)
+{
+	const TierState *state = &work->run.state;
+
+	return place_of(ladder, person, state->version < 0 ? NULL :
+					&work->algo.versions[state->version], state->rank,
+					trial->as_of);
 }
 
 static void
 count_person(Trial *trial, const TierPerson *person, const Place *from,
-			 const TierWork *then)
+			 const TierWork *now, const TierWork *then)
 {
 	const TierState *state = &then->run.state;
-	Place		to = place_of(trial->draft, person, state->version < 0 ? NULL :
-							  &then->algo.versions[state->version],
-							  state->rank, trial->as_of);
+	Place		to = place_walked_to(trial, trial->draft, person, then);
 	Move	   *move = find_move(trial, from, &to);
 
 	move->members++;
@@ -369,12 +385,16 @@ count_person(Trial *trial, const TierPerson *person, const Place *from,
 		strcmp(to.tier, trial->parked.name) == 0 &&
 		tier_meets(&then->algo, state, &trial->parked, false, trial->as_of))
 		move->parked++;
-	add_cost(trial, person->member, move);
+	add_points(trial, person->member, now, then, move);
 }
 
-/* What all of a batch hold now; without a standing that is found out. */
+/*
+ * What all of a batch hold now; without a standing that is found out.  "walk"
+ * has all of them worked out, or is NULL.
+ */
 static Place *
-places_today(const Trial *trial, const TierPerson *people, int count)
+places_today(const Trial *trial, const TierPerson *people, int count,
+			 const TierWork *walk)
 {
 	Place	   *places = palloc_array(Place, count + 1);
 	TierPerson *unknown = palloc_array(TierPerson, count + 1);
@@ -388,8 +408,11 @@ places_today(const Trial *trial, const TierPerson *people, int count)
 		const TierVersion *version = trial->today == NULL ? NULL :
 		version_by_id(trial->today, people[i].version);
 
-		if (trial->today == NULL || (people[i].has_standing &&
-									 (version != NULL || people[i].rank == 0)))
+		if (walk != NULL)
+			places[i] = place_walked_to(trial, trial->today, &people[i],
+										&walk[i]);
+		else if (trial->today == NULL || (people[i].has_standing &&
+										  (version != NULL || people[i].rank == 0)))
 			places[i] = place_of(trial->today, &people[i], version,
 								 people[i].rank, trial->as_of);
 		else
@@ -403,14 +426,8 @@ places_today(const Trial *trial, const TierPerson *people, int count)
 	work = tier_population_walk(trial->ladders, trial->today, unknown, n,
 								trial->as_of, trial->crowd);
 	for (i = 0; i < n; i++)
-	{
-		const TierState *state = &work[i].run.state;
-
-		places[which[i]] = place_of(trial->today, &unknown[i],
-									state->version < 0 ? NULL :
-									&work[i].algo.versions[state->version],
-									state->rank, trial->as_of);
-	}
+		places[which[i]] = place_walked_to(trial, trial->today, &unknown[i],
+										   &work[i]);
 	return places;
 }
 
@@ -429,7 +446,7 @@ count_all(Trial *trial)
 	if (trial->today != NULL)
 		tier_crowd_add_ladder(trial->crowd, trial->today);
 	if (trial->counts_points)
-		tier_crowd_add(trial->crowd, &trial->earned, trial->earned_from);
+		tier_crowd_add(trial->crowd, &trial->earned, trial->costing.from);
 	tier_crowd_open(trial->crowd, trial->as_of);
 	population = tier_population_open(trial->ladders, trial->draft->id,
 									  trial->today == NULL ? 0 :
@@ -440,14 +457,20 @@ count_all(Trial *trial)
 	while ((count = tier_population_next(population, &people)) > 0)
 	{
 		Place	   *today;
+		TierWork   *now = NULL;
 		TierWork   *then;
 
 		tier_crowd_advance(trial->crowd, people[count - 1].member);
-		today = places_today(trial, people, count);
+		/* what benefits cost, no standing can tell */
+		if (trial->today != NULL && !tier_costing_is_free(&trial->costing))
+			now = tier_population_walk(trial->ladders, trial->today, people,
+									   count, trial->as_of, trial->crowd);
+		today = places_today(trial, people, count, now);
 		then = tier_population_walk(trial->ladders, trial->draft, people,
 									count, trial->as_of, trial->crowd);
 		for (i = 0; i < count; i++)
-			count_person(trial, &people[i], &today[i], &then[i]);
+			count_person(trial, &people[i], &today[i],
+						 now == NULL ? NULL : &now[i], &then[i]);
 		MemoryContextReset(batch);
 	}
 	MemoryContextSwitchTo(old);
@@ -489,8 +512,8 @@ tell_moves(Trial *trial, FunctionCallInfo fcinfo)
 	for (i = 0; i < trial->nmoves; i++)
 	{
 		const Move *move = &trial->moves[i];
-		Datum		values[7] = {0};
-		bool		nulls[7] = {false};
+		Datum		values[9] = {0};
+		bool		nulls[9] = {false};
 
 		nulls[0] = nulls[1] = move->from == NULL;
 		if (move->from != NULL)
@@ -503,7 +526,9 @@ tell_moves(Trial *trial, FunctionCallInfo fcinfo)
 		values[4] = Int64GetDatum(move->members);
 		values[5] = Int64GetDatum(move->parked);
 		values[6] = Int64GetDatum(move->points);
-		nulls[6] = !trial->counts_points;
+		values[7] = Int64GetDatum(move->benefits.now);
+		values[8] = Int64GetDatum(move->benefits.then);
+		nulls[6] = nulls[7] = nulls[8] = !trial->counts_points;
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);
 	}

@@ -14,11 +14,13 @@ RETURNS TABLE (
 	to_rank pg_catalog.int4,
 	members pg_catalog.int8,
 	parked pg_catalog.int8,
-	points pg_catalog.int8)
+	points pg_catalog.int8,
+	benefits_now pg_catalog.int8,
+	benefits_then pg_catalog.int8)
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'community_what_if';
 COMMENT ON FUNCTION community.what_if IS
-'how many active members go from which tier to which if the draft of a ladder was in force, and what points they earned in a year; writes nothing';
+'how many active members go from which tier to which if the draft of a ladder was in force, what points they earned in a year, and what benefits of the ladder cost by what is published and by the draft; writes nothing';
 REVOKE ALL ON FUNCTION community.what_if FROM PUBLIC;
 
 CREATE FUNCTION community.what_if_tiers(
@@ -35,7 +37,9 @@ RETURNS TABLE (
 	percent_then pg_catalog.numeric,
 	parked_then pg_catalog.int8,
 	points_now pg_catalog.int8,
-	points_then pg_catalog.int8)
+	points_then pg_catalog.int8,
+	benefits_now pg_catalog.int8,
+	benefits_then pg_catalog.int8)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $what_if_tiers$
@@ -48,10 +52,12 @@ BEGIN
 	), side AS (
 		SELECT m.from_tier AS tier, m.from_rank AS rank, true AS now, m.members,
 			0::bigint AS parked,
-			m.points
+			m.points, m.benefits_now AS benefits
 		FROM move AS m
 		UNION ALL
-		SELECT m.to_tier, m.to_rank, false, m.members, m.parked, m.points FROM move AS m
+		SELECT m.to_tier, m.to_rank, false, m.members, m.parked, m.points,
+			m.benefits_then
+		FROM move AS m
 	), tier AS (
 		-- a tier has one row, placed where the draft has it
 		SELECT s.tier, coalesce(max(s.rank) FILTER (WHERE NOT s.now), max(s.rank), 0) AS rank,
@@ -60,6 +66,8 @@ BEGIN
 			sum(s.parked) AS parked,
 			coalesce(sum(s.points) FILTER (WHERE s.now), 0) AS points_now,
 			coalesce(sum(s.points) FILTER (WHERE NOT s.now), 0) AS points_then,
+			coalesce(sum(s.benefits) FILTER (WHERE s.now), 0) AS benefits_now,
+			coalesce(sum(s.benefits) FILTER (WHERE NOT s.now), 0) AS benefits_then,
 			bool_or(s.points IS NOT NULL) AS counts_points
 		FROM side AS s GROUP BY s.tier
 	)
@@ -67,7 +75,9 @@ BEGIN
 		round(100 * t.members_now / sum(t.members_now) OVER (), 2),
 		round(100 * t.members_then / sum(t.members_then) OVER (), 2), t.parked::bigint,
 		CASE WHEN t.counts_points THEN t.points_now::bigint END,
-		CASE WHEN t.counts_points THEN t.points_then::bigint END
+		CASE WHEN t.counts_points THEN t.points_then::bigint END,
+		CASE WHEN t.counts_points THEN t.benefits_now::bigint END,
+		CASE WHEN t.counts_points THEN t.benefits_then::bigint END
 	FROM tier AS t
 	ORDER BY t.rank DESC, t.tier;
 END
