@@ -461,8 +461,10 @@ referral_walk_up(ReferralWalk *walk)
 	int64		sponsor;
 
 	CHECK_FOR_INTERRUPTS();
-	if (!referral_sponsor(walk->forest, walk->member, &sponsor))
+	if (!referral_fetch(walk->forest, walk->member, &walk->edge) ||
+		!walk->edge.has_sponsor)
 		return false;
+	sponsor = walk->edge.sponsor;
 	if (sponsor == walk->mark)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -73,6 +73,7 @@ typedef struct ReferralWalk
 	int64		generation;
 	int64		mark;			/* tells a cycle: a member met before */
 	int64		next_mark;
+	ReferralEdge edge;			/* after a step: by which it came there */
 } ReferralWalk;
 
 /* forest.c: reading, one member at a time */
