@@ -34,6 +34,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/forest.sql \
 	src/referral/pass.sql \
 	src/referral/reading.sql \
+	src/referral/pass.sql src/referral/label.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \

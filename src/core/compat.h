@@ -99,6 +99,13 @@
 #define core_is_owner(relation) pg_class_ownercheck((relation), GetUserId())
 #endif
 
+/* 17 numbers processes anew; whose is a virtual transaction? */
+#if PG_VERSION_NUM >= 170000
+#define core_vxid_proc(vxid) ProcNumberGetProc((vxid).procNumber)
+#else
+#define core_vxid_proc(vxid) BackendIdGetProc((vxid).backendId)
+#endif
+
 /* 17 lets an index keep things open between rows */
 #if PG_VERSION_NUM >= 170000
 #define core_index_insert_cleanup(index, info) \

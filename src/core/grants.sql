@@ -27,6 +27,7 @@ BEGIN
 				'tier_is_attained',
 				'upline', 'downline', 'is_upline', 'generation', 'common_sponsor',
 				'referral_tree', 'referral_graph')
+				'tier_is_attained', 'downline_count')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -56,6 +57,7 @@ BEGIN
 				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate',
 				'upline', 'downline', 'is_upline', 'generation', 'common_sponsor',
 				'referral_tree', 'referral_graph')
+				'tier_is_attained', 'downline_count', 'downline_sizes', 'structural_virality', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
