@@ -35,6 +35,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/pass.sql \
 	src/referral/reading.sql \
 	src/referral/pass.sql src/referral/label.sql \
+	src/referral/metrics.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \

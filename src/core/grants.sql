@@ -58,6 +58,8 @@ BEGIN
 				'upline', 'downline', 'is_upline', 'generation', 'common_sponsor',
 				'referral_tree', 'referral_graph')
 				'tier_is_attained', 'downline_count', 'downline_sizes', 'structural_virality', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
+				'referral_as_of', 'referral_metrics', 'cohort_k', 'cycle_time', 'generations',
+				'reproduction_number', 'referred_orders', 'metric_time_zone', 'downline_sizes')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
