@@ -34,16 +34,19 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/forest.sql \
 	src/referral/pass.sql \
 	src/referral/reading.sql \
-	src/referral/pass.sql src/referral/label.sql \
+	src/referral/label.sql \
 	src/referral/metrics.sql \
+	src/referral/commission.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \
 	src/tier/benefit_tables.sql src/tier/award_tables.sql \
+	src/referral/commission_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
 	src/tier/seats_check.sql src/tier/benefit_check.sql \
+	src/referral/commission_check.sql \
 	src/core/check_tail.sql src/core/grants.sql
 
 DATA = $(wildcard upgrade/$(EXTENSION)--*--*.sql)

@@ -60,6 +60,7 @@ BEGIN
 				'tier_is_attained', 'downline_count', 'downline_sizes', 'structural_virality', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
 				'referral_as_of', 'referral_metrics', 'cohort_k', 'cycle_time', 'generations',
 				'reproduction_number', 'referred_orders', 'metric_time_zone', 'downline_sizes')
+				'commission_headcount')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -78,6 +79,8 @@ BEGIN
 		' community.benefit, community.tier_benefit,'
 		' community.benefit_grant, community.benefit_allowance,'
 		' community.award, community.award_requirement, community.award_given,'
+		' community.commission_plan, community.commission_rate, community.commission,'
+		' community.signup_reward, community.signup_reward_given,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;
