@@ -41,7 +41,8 @@ CREATE FUNCTION tier(name text, VARIADIC needs jsonb[]) RETURNS jsonb LANGUAGE s
 	SELECT jsonb_build_object('name', name, 'requirements', to_jsonb(needs)) $$;
 CREATE FUNCTION progress(ladder text, member bigint, at timestamptz) RETURNS TABLE (tier text, goal text, n integer,
 	measure text, period text, have numeric, need numeric, missing numeric, loses_at timestamptz, falls_at timestamptz)
-LANGUAGE sql AS $$ SELECT * FROM community.progress(member, ladder, at) $$;
+LANGUAGE sql AS $$ SELECT p.tier, p.goal, p.requirement, p.measure, p.period, p.have, p.need, p.missing, p.loses_at, p.falls_at
+	FROM community.progress(member, ladder, at) AS p $$;
 -- Is the tier held until loses_at, and not from then on?  The member is worked
 -- out at both times by itself.
 CREATE FUNCTION is_exact(member bigint, ladder text, at timestamptz) RETURNS text LANGUAGE sql AS $$

@@ -28,7 +28,7 @@ CREATE TABLE who AS SELECT g AS member, CASE WHEN random() < 0.1 THEN local('202
 	ELSE local('2023-01-01 00:00') + random() * interval '500 days' END AS joined, random() * random() * 60 + 4 AS activity
 FROM generate_series(1, :members) g;
 CREATE TABLE history AS
-SELECT row_number() OVER () AS n, w.member, pick('{order,order,order,post,post,thank,visit}') AS type, 0::bigint AS amount,
+SELECT row_number() OVER () AS n, w.member, pick('{order,order,order,post,post,thank,visit,flag}') AS type, 0::bigint AS amount,
 	CASE WHEN random() < 0.5 THEN local((date '2023-06-01' + floor(random() * 730)::int + pick('{00:00,12:00}')::time)::text)
 		ELSE date_trunc('second', local('2023-06-01') + random() * interval '730 days') END AS at,
 	NULL::bigint AS target, '{}'::jsonb AS payload, NULL::bigint AS back, false AS reversed
@@ -53,7 +53,7 @@ WHERE program_id IN (:first, :again);
 INSERT INTO community.measure (program_id, name, kind, types, payload_filter, currency_id)
 SELECT c.program_id, v.* FROM community.currency AS c, LATERAL (VALUES ('spend', 'sum', ARRAY['order'], NULL::jsonb, NULL::bigint), ('web spend', 'sum', '{order}', '{"channel": "web"}', NULL),
 	('posts', 'count', '{post,thank}', NULL, NULL), ('biggest', 'maximum', '{order}', NULL, NULL), ('days', 'distinct_days', NULL, NULL, NULL), ('thanked', 'distinct_counterparts', '{thank}', NULL, NULL),
-	('points', 'points', NULL, NULL, c.currency_id), ('heat', 'engagement', NULL, NULL, NULL), ('age', 'membership_days', NULL, NULL, NULL)) AS v
+	('points', 'points', NULL, NULL, c.currency_id), ('heat', 'engagement', NULL, NULL, NULL), ('age', 'membership_days', NULL, NULL, NULL), ('flags', 'count', '{flag}', NULL, NULL)) AS v
 WHERE c.program_id IN (:first, :again);
 INSERT INTO community.ladder (program_id, name, promotion, promotion_period, demotion, term, term_rounding, grace, dwell, landing)
 SELECT p, v.* FROM unnest(ARRAY[:first, :again]::bigint[]) p, (VALUES
@@ -66,15 +66,15 @@ SELECT l.program_id, l.ladder_id, v.rank, v.name, v.entry, v.needs FROM communit
 	('spend', 1, 'silver', 'qualify', NULL), ('spend', 2, 'gold', 'qualify', 2), ('spend', 3, 'platinum', 'qualify', 1), ('talk', 1, 'one', 'qualify', NULL), ('talk', 2, 'two', 'qualify', NULL),
 	('talk', 3, 'three', 'qualify', 2), ('talk', 4, 'four', 'qualify', 1), ('loyal', 1, 'guest', 'qualify', NULL), ('loyal', 2, 'friend', 'qualify', NULL), ('loyal', 3, 'honorary', 'none', NULL), ('loyal', 4, 'patron', 'invitation', NULL),
 	('season', 1, 'spring', 'qualify', NULL), ('season', 2, 'summer', 'qualify', 1)) AS v (ladder, rank, name, entry, needs) ON v.ladder = l.name WHERE l.program_id IN (:first, :again);
-INSERT INTO community.tier_requirement (program_id, ladder_id, rank, position, measure_id, period, attain, keep)
-SELECT l.program_id, l.ladder_id, v.rank, v.position, m.measure_id, v.period::community.period, v.attain, v.keep FROM community.ladder AS l JOIN (VALUES
-	('spend', 1, 1, 'spend', 'rolling 90 days', 8000, 5000), ('spend', 2, 1, 'spend', 'calendar quarter', 20000, 12000), ('spend', 2, 2, 'points', 'calendar quarter', 120, 60), ('spend', 2, 3, 'biggest', 'anniversary year', 12000, NULL),
-	('spend', 3, 1, 'points', 'rolling 365 days', 300, 200), ('spend', 3, 2, 'web spend', 'calendar year from 04-01', 30000, 20000),
-	('talk', 2, 1, 'posts', 'rolling 30 days', 2, 1), ('talk', 3, 1, 'days', 'rolling 60 days', 6, 4), ('talk', 3, 2, 'thanked', 'calendar month', 2, 1), ('talk', 3, 3, 'heat', 'lifetime', 9.3, 5.7),
-	('talk', 4, 1, 'heat', 'lifetime', 14.9, 11.3), ('talk', 4, 2, 'posts', 'rolling 30 days', 6, NULL),
-	('loyal', 2, 1, 'age', 'lifetime', 100, NULL), ('loyal', 2, 2, 'days', 'lifetime', 5, NULL), ('loyal', 4, 1, 'spend', 'lifetime', 30000, NULL),
-	('season', 1, 1, 'days', 'anniversary 3 months', 3, 2), ('season', 2, 1, 'posts', 'anniversary 3 months', 4, 2), ('season', 2, 2, 'spend', 'rolling 90 days', 25000, 15000))
-	AS v (ladder, rank, position, measure, period, attain, keep) ON v.ladder = l.name
+INSERT INTO community.tier_requirement (program_id, ladder_id, rank, position, measure_id, period, attain, keep, at_most)
+SELECT l.program_id, l.ladder_id, v.rank, v.position, m.measure_id, v.period::community.period, v.attain, v.keep, v.at_most FROM community.ladder AS l JOIN (VALUES
+	('spend', 1, 1, 'spend', 'rolling 90 days', 8000, 5000, false), ('spend', 1, 2, 'flags', 'calendar quarter', 1, 2, true), ('spend', 2, 1, 'spend', 'calendar quarter', 20000, 12000, false), ('spend', 2, 2, 'points', 'calendar quarter', 120, 60, false), ('spend', 2, 3, 'biggest', 'anniversary year', 12000, NULL, false),
+	('spend', 3, 1, 'points', 'rolling 365 days', 300, 200, false), ('spend', 3, 2, 'web spend', 'calendar year from 04-01', 30000, 20000, false),
+	('talk', 2, 1, 'posts', 'rolling 30 days', 2, 1, false), ('talk', 2, 2, 'flags', 'rolling 1 month', 0, 1, true), ('talk', 3, 1, 'days', 'rolling 60 days', 6, 4, false), ('talk', 3, 2, 'thanked', 'calendar month', 2, 1, false), ('talk', 3, 3, 'heat', 'lifetime', 9.3, 5.7, false),
+	('talk', 4, 1, 'heat', 'lifetime', 14.9, 11.3, false), ('talk', 4, 2, 'posts', 'rolling 30 days', 6, NULL, false),
+	('loyal', 2, 1, 'age', 'lifetime', 100, NULL, false), ('loyal', 2, 2, 'days', 'lifetime', 5, NULL, false), ('loyal', 2, 3, 'biggest', 'rolling 365 days', 17000, NULL, true), ('loyal', 4, 1, 'spend', 'lifetime', 30000, NULL, false),
+	('season', 1, 1, 'days', 'anniversary 3 months', 3, 2, false), ('season', 1, 2, 'age', 'lifetime', 400, 500, true), ('season', 2, 1, 'posts', 'anniversary 3 months', 4, 2, false), ('season', 2, 2, 'spend', 'rolling 90 days', 25000, 15000, false))
+	AS v (ladder, rank, position, measure, period, attain, keep, at_most) ON v.ladder = l.name
 JOIN community.measure AS m ON m.program_id = l.program_id AND m.name = v.measure WHERE l.program_id IN (:first, :again);
 
 -- what is published when

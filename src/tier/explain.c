@@ -33,7 +33,7 @@ enum
 	EXPLAIN_ENDS_AT, EXPLAIN_REASON, EXPLAIN_KEY, EXPLAIN_VERSION,
 	EXPLAIN_PUBLISHED_AT, EXPLAIN_REQUIREMENT, EXPLAIN_MEASURE,
 	EXPLAIN_PERIOD, EXPLAIN_NEED, EXPLAIN_HAD, EXPLAIN_MET, EXPLAIN_EVENT,
-	EXPLAIN_OCCURRED_AT, EXPLAIN_AMOUNT, EXPLAIN_COLUMNS
+	EXPLAIN_OCCURRED_AT, EXPLAIN_AMOUNT, EXPLAIN_AT_MOST, EXPLAIN_COLUMNS
 };
 
 /* A row, filled from the left. */
@@ -149,7 +149,8 @@ put_events(Explanation *row, const TierMeter *meter, const TierWork *work,
 				 NumericGetDatum(int64_to_numeric(core_int64(i, 3))));
 		put(row);
 	}
-	memset(row->nulls + EXPLAIN_EVENT, true, EXPLAIN_COLUMNS - EXPLAIN_EVENT);
+	memset(row->nulls + EXPLAIN_EVENT, true,
+		   EXPLAIN_AMOUNT + 1 - EXPLAIN_EVENT);
 }
 
 static void
@@ -171,6 +172,7 @@ put_requirement(Explanation *row, const TierWork *work, const TierSpan *span,
 	tell(row, EXPLAIN_MEASURE, CStringGetTextDatum(meter->name));
 	tell(row, EXPLAIN_PERIOD,
 		 CStringGetTextDatum(period_text(&meter->period)));
+	tell(row, EXPLAIN_AT_MOST, BoolGetDatum(need->at_most));
 	tell(row, EXPLAIN_NEED, tier_bar(&work->algo, need, keep));
 	tell(row, EXPLAIN_HAD, tier_reading(row->ladders, meter, work,
 										need->gauge, at));

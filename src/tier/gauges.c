@@ -670,6 +670,8 @@ count_days(Reading *reading, const TierLadder *algo, TierWork *work)
 					Interval	length = {0};
 					TimestampTz at;
 
+					/* too many from the day after */
+					days += need->at_most;
 					if (need->gauge != reading->gauge ||
 						days > PERIOD_MAX_DAYS)
 						continue;

@@ -31,7 +31,8 @@ BEGIN
 					'requirements', coalesce((SELECT jsonb_agg(jsonb_build_object(
 							'position', r.position, 'measure_id', r.measure_id, 'measure', m.name,
 							'period', r.period::text, 'attain', trim_scale(r.attain),
-							'keep', trim_scale(coalesce(r.keep, r.attain))) ORDER BY r.position)
+							'keep', trim_scale(coalesce(r.keep, r.attain)),
+							'at_most', r.at_most) ORDER BY r.position)
 						FROM community.tier_requirement AS r
 						JOIN community.measure AS m
 							ON m.program_id = r.program_id AND m.measure_id = r.measure_id
@@ -88,10 +89,11 @@ BEGIN
 		FROM ladder AS l, jsonb_to_recordset(l.tiers) AS t (rank integer, name text, entry text,
 			needs integer, fee_type text, fee_term interval, requirements jsonb)
 	), requirement AS (
-		SELECT t.rank, t.name AS tier, r.*, m.kind,
+		SELECT t.rank, t.name AS tier, r.*, m.kind, coalesce(r.at_most, false) AS caps,
 			format('requirement %s of %s', r.position, t.object) AS object
 		FROM tier AS t, jsonb_to_recordset(t.requirements) AS r (position integer,
-			measure_id bigint, measure text, period text, attain numeric, keep numeric)
+			measure_id bigint, measure text, period text, attain numeric, keep numeric,
+			at_most boolean)
 		LEFT JOIN community.measure AS m
 			ON m.program_id = definition_faults.program AND m.measure_id = r.measure_id
 	), length AS (
@@ -162,7 +164,9 @@ BEGIN
 			'A higher tier is mostly harder to reach.'
 		FROM requirement AS r, LATERAL (SELECT b.tier, b.attain FROM requirement AS b
 			WHERE b.measure_id = r.measure_id AND b.period = r.period AND b.rank < r.rank
-				AND b.attain > r.attain ORDER BY b.attain DESC, b.rank LIMIT 1) AS b
+				AND b.caps = r.caps
+				AND CASE WHEN r.caps THEN b.attain < r.attain ELSE b.attain > r.attain END
+			ORDER BY abs(b.attain - r.attain) DESC, b.rank LIMIT 1) AS b
 		UNION ALL
 		SELECT 11, t.rank, 0, 'warning', t.name,
 			format('%s has requirements, but its entry is none: nobody reaches it by them', t.object),
@@ -176,6 +180,19 @@ BEGIN
 		FROM ladder AS l, LATERAL (VALUES ('grace', l.grace, 'never'),
 				('dwell', l.dwell, 'never'), ('dwell', l.dwell, 'term_end')) AS x (what, length, demotion)
 		WHERE x.demotion = l.demotion AND x.length > '0'
+		UNION ALL
+		SELECT 13, r.rank, r.position, 'error', r.tier,
+			format('%s asks for at most %s of measure "%s", which fades', r.object, r.attain, r.measure),
+			'Engagement takes what is needed at least.'
+		FROM requirement AS r WHERE r.caps AND r.kind = 'engagement'
+		UNION ALL
+		SELECT 14, t.rank, 0, 'warning', t.name,
+			format('%s is reached by who has done nothing: enough of its requirements ask for at most so much',
+				t.object),
+			'Ask for something at least, too, or for more of its requirements.'
+		FROM tier AS t WHERE t.entry = 'qualify' AND t.rank > 1 AND t.requires > 0
+			AND (SELECT count(*) FROM requirement AS r WHERE r.rank = t.rank AND r.caps)
+				>= coalesce(t.needs, t.requires)
 	)
 	SELECT f.severity, f.tier, nullif(f.position, 0), f.fault, f.hint
 	FROM found AS f ORDER BY f.severity, f.rank, f.position, f.place, f.fault;

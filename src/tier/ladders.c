@@ -69,16 +69,19 @@ static uint64 kept_programs = 0;
 	"SELECT v.ladder_id, v.version_id, t.rank::bigint, m.measure_id," \
 	" m.name, m.kind, m.types, m.payload_filter," \
 	" coalesce(m.currency_id, 0), r.period," \
-	" least(ceil(r.attain), 9007199254740991)::bigint," \
-	" least(ceil(r.keep), 9007199254740991)::bigint," \
-	" r.attain::double precision, r.keep::double precision" \
+	" least(CASE WHEN r.at_most THEN floor(r.attain) ELSE ceil(r.attain) END," \
+	"  9007199254740991)::bigint," \
+	" least(CASE WHEN r.at_most THEN floor(r.keep) ELSE ceil(r.keep) END," \
+	"  9007199254740991)::bigint," \
+	" r.attain::double precision, r.keep::double precision," \
+	" coalesce(r.at_most, false)" \
 	" FROM (" versions ") AS v," \
 	" jsonb_to_recordset(v.definition -> 'tiers') AS t (rank integer," \
 	"  requirements jsonb)," \
 	" ROWS FROM (jsonb_to_recordset(t.requirements) AS (position integer," \
 	"  measure_id bigint, period community.period, attain numeric," \
-	"  keep numeric)) WITH ORDINALITY" \
-	"  AS r (position, measure_id, period, attain, keep, n)" \
+	"  keep numeric, at_most boolean)) WITH ORDINALITY" \
+	"  AS r (position, measure_id, period, attain, keep, at_most, n)" \
 	" JOIN community.measure AS m ON m.measure_id = r.measure_id" \
 	"  AND m.program_id = $1" \
 	" ORDER BY v.ladder_id, lower(v.valid) NULLS FIRST, t.rank, r.position, r.n"
@@ -326,6 +329,8 @@ read_requirements(TierLadders *ladders)
 		r->keep = core_int64(i, 12);
 		r->attain_score = DatumGetFloat8(core_field(i, 13, &isnull));
 		r->keep_score = DatumGetFloat8(core_field(i, 14, &isnull));
+		r->at_most = core_bool(i, 15);
+		ladder->algo.gauges[r->gauge].capped |= r->at_most;
 	}
 }
 

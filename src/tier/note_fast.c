@@ -119,6 +119,9 @@ add_to_gauge(Adding *adding, int gauge)
 	int64		more = adding->event->amount;
 	TimestampTz until;
 
+	/* a rise may lose a tier, and when it is over may bring one */
+	if (adding->ladder->algo.gauges[gauge].capped)
+		return false;
 	if (!is_in_window(adding, meter, &until))
 		return false;
 	if (meter->kind == TIER_MAXIMUM)

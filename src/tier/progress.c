@@ -30,7 +30,7 @@
 PG_FUNCTION_INFO_V1(community_progress);
 PG_FUNCTION_INFO_V1(community_projected_tier);
 
-#define PROGRESS_COLUMNS	10
+#define PROGRESS_COLUMNS	11
 
 /* A way walked on, tenure by tenure, with nothing more happening. */
 typedef struct Ahead
@@ -158,13 +158,16 @@ requirement_falls_at(const TierWork *work, const TierRequirement *need)
 {
 	const TierChange *change = work->changes + work->nchanges;
 	const TierChange *end = change + work->nahead;
-	int64		amount = work->run.state.amounts[need->gauge];
+	TierState	state = work->run.state;
+	int64		amount = state.amounts[need->gauge];
 
 	if (work->algo.gauges[need->gauge].scale == TIER_DECAYED)
 		return tier_falls_below_at(&work->run, need);
 	if (work->algo.gauges[need->gauge].scale != TIER_WHOLE ||
-		amount < need->keep)
+		!tier_requirement_is_met(&work->algo, &state, need, true,
+								 state.as_of))
 		return TIER_NEVER;
+	state.amounts = palloc_array(int64, work->algo.ngauges + 1);
 	for (; change < end; change++)
 	{
 		if (change->gauge != need->gauge)
@@ -173,8 +176,10 @@ requirement_falls_at(const TierWork *work, const TierRequirement *need)
 			amount = change->amount;
 		else if (pg_add_s64_overflow(amount, change->amount, &amount))
 			amount = change->amount > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+		state.amounts[need->gauge] = amount;
 		/* all that falls out at a time falls out at once */
-		if (amount < need->keep &&
+		if (!tier_requirement_is_met(&work->algo, &state, need, true,
+									 change->at) &&
 			(change + 1 == end || change[1].at != change->at ||
 			 change[1].gauge != change->gauge))
 			return change->at;
@@ -252,7 +257,7 @@ put_requirement(Tuplestorestate *store, TupleDesc desc,
 	if (n == rung->nrequirements)
 	{
 		memset(nulls + 2, true, 6);
-		nulls[9] = true;
+		nulls[9] = nulls[10] = true;
 	}
 	else
 	{
@@ -268,11 +273,14 @@ put_requirement(Tuplestorestate *store, TupleDesc desc,
 		values[5] = tier_reading(ladders, meter, work, need->gauge,
 								 state->as_of);
 		values[6] = tier_bar(&work->algo, need, keep);
-		missing = DirectFunctionCall2(numeric_sub, values[6], values[5]);
+		missing = need->at_most ?
+			DirectFunctionCall2(numeric_sub, values[5], values[6]) :
+			DirectFunctionCall2(numeric_sub, values[6], values[5]);
 		values[7] = DirectFunctionCall2(numeric_larger, missing,
 										whole_number(0));
 		values[9] = TimestampTzGetDatum(falls_at);
 		nulls[9] = falls_at == TIER_NEVER;
+		values[10] = BoolGetDatum(need->at_most);
 	}
 	tuplestore_putvalues(store, desc, values, nulls);
 }

@@ -9,7 +9,7 @@ CREATE FUNCTION community.progress(
 RETURNS TABLE (tier pg_catalog.text, goal pg_catalog.text, requirement pg_catalog.int4,
 	measure pg_catalog.text, period pg_catalog.text, have pg_catalog."numeric",
 	need pg_catalog."numeric", missing pg_catalog."numeric", loses_at pg_catalog.timestamptz,
-	falls_at pg_catalog.timestamptz)
+	falls_at pg_catalog.timestamptz, at_most pg_catalog.bool)
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 5
 AS 'MODULE_PATHNAME', 'community_progress';
 COMMENT ON FUNCTION community.progress IS
@@ -39,7 +39,8 @@ RETURNS TABLE (tier pg_catalog.text, rank pg_catalog.int4, source pg_catalog.tex
 	key pg_catalog.text, version_id pg_catalog.int8, published_at pg_catalog.timestamptz,
 	requirement pg_catalog.int4, measure pg_catalog.text, period pg_catalog.text,
 	need pg_catalog."numeric", had pg_catalog."numeric", met pg_catalog.bool,
-	event_id pg_catalog.int8, occurred_at pg_catalog.timestamptz, amount pg_catalog."numeric")
+	event_id pg_catalog.int8, occurred_at pg_catalog.timestamptz, amount pg_catalog."numeric",
+	at_most pg_catalog.bool)
 LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20
 AS 'MODULE_PATHNAME', 'community_explain_tier';
 COMMENT ON FUNCTION community.explain_tier IS

@@ -251,8 +251,9 @@ find_due(const TierWork *work)
 }
 
 /*
- * When time alone lets a value rise, as days of membership do: with an event
- * that is added until then, that may be what a tier waits for.
+ * When time alone lets a value rise, as days of membership do, or lets one
+ * fall of which there must be little: with an event that is added until then,
+ * that may be what a tier waits for.
  */
 static TimestampTz
 first_rise(const TierWork *work)
@@ -275,7 +276,9 @@ first_rise(const TierWork *work)
 		else
 			overflows = pg_add_s64_overflow(before, change->amount,
 											&amounts[change->gauge]);
-		if (overflows || amounts[change->gauge] > before)
+		if (overflows || amounts[change->gauge] > before ||
+			(amounts[change->gauge] < before &&
+			 work->algo.gauges[change->gauge].capped))
 		{
 			at = change->at;
 			break;

@@ -131,14 +131,16 @@
 			period community.period NOT NULL DEFAULT 'lifetime',
 			attain numeric NOT NULL,
 			keep numeric,
+			at_most boolean NOT NULL DEFAULT false,
 			CONSTRAINT tier_requirement_pkey PRIMARY KEY (program_id, ladder_id, rank, position),
 			CONSTRAINT tier_requirement_tier_fkey FOREIGN KEY (program_id, ladder_id, rank)
 				REFERENCES community.tier ON UPDATE CASCADE ON DELETE CASCADE,
 			CONSTRAINT tier_requirement_measure_fkey FOREIGN KEY (program_id, measure_id)
 				REFERENCES community.measure,
-			CONSTRAINT tier_requirement_attain_check CHECK (attain > 0
+			CONSTRAINT tier_requirement_attain_check CHECK ((attain > 0 OR (at_most AND attain = 0))
 				AND attain <= 9007199254740991),
-			CONSTRAINT tier_requirement_keep_check CHECK (keep >= 0 AND keep <= attain)
+			CONSTRAINT tier_requirement_keep_check CHECK (keep >= 0 AND keep <= 9007199254740991
+				AND CASE WHEN at_most THEN keep >= attain ELSE keep <= attain END)
 		);
 		COMMENT ON TABLE community.tier_requirement IS 'what the tiers of drafts require';
 		COMMENT ON COLUMN community.tier_requirement.program_id IS 'the program';
@@ -147,8 +149,9 @@
 		COMMENT ON COLUMN community.tier_requirement.position IS 'number among the requirements of the tier';
 		COMMENT ON COLUMN community.tier_requirement.measure_id IS 'what is counted';
 		COMMENT ON COLUMN community.tier_requirement.period IS 'over which period; engagement and membership_days take lifetime alone';
-		COMMENT ON COLUMN community.tier_requirement.attain IS 'the least that reaches the tier, in units of the measure';
-		COMMENT ON COLUMN community.tier_requirement.keep IS 'the least that keeps it, null for the same';
+		COMMENT ON COLUMN community.tier_requirement.attain IS 'the least that reaches the tier, in units of the measure; the most where at_most says so';
+		COMMENT ON COLUMN community.tier_requirement.keep IS 'the least, or the most, that keeps it, null for the same';
+		COMMENT ON COLUMN community.tier_requirement.at_most IS 'whether there must be at most so much, rather than at least';
 	END IF;
 
 	IF to_regclass('community.ladder_version') IS NULL THEN
@@ -278,7 +281,7 @@
 		COMMENT ON COLUMN community.standing.as_of IS 'until when this is worked out';
 		COMMENT ON COLUMN community.standing.due IS 'before then time alone changes no tier';
 		COMMENT ON COLUMN community.standing.stale_at IS 'before then time alone changes no value';
-		COMMENT ON COLUMN community.standing.falling_at IS 'when a value fell last';
+		COMMENT ON COLUMN community.standing.falling_at IS 'when a value fell last, or one rose of which there must be little';
 		COMMENT ON COLUMN community.standing.since IS 'when the tenure began';
 		COMMENT ON COLUMN community.standing.ends_at IS 'end of the term or grace, infinity for none';
 		COMMENT ON COLUMN community.standing.version_id IS 'version of the ladder by which the member is judged, 0 for none';

@@ -117,6 +117,27 @@ tier_score_at(const TierLadder *ladder, const TierState *state, int gauge,
 		decayed_to(state->scores[gauge], g->half_life, state->as_of, at);
 }
 
+/* Is one requirement met, by the value at a time not before as_of? */
+bool
+tier_requirement_is_met(const TierLadder *ladder, const TierState *state,
+						const TierRequirement *r, bool keep, int64 at)
+{
+	if (ladder->gauges[r->gauge].scale == TIER_WHOLE)
+	{
+		int64		amount = state->amounts[r->gauge];
+		int64		bar = keep ? r->keep : r->attain;
+
+		return r->at_most ? amount <= bar : amount >= bar;
+	}
+	else
+	{
+		double		score = tier_score_at(ladder, state, r->gauge, at);
+		double		bar = keep ? r->keep_score : r->attain_score;
+
+		return r->at_most ? score <= bar : score >= bar;
+	}
+}
+
 /* Are the requirements met, to attain a tier or to keep it? */
 bool
 tier_meets(const TierLadder *ladder, const TierState *state,
@@ -126,15 +147,8 @@ tier_meets(const TierLadder *ladder, const TierState *state,
 	int			i;
 
 	for (i = 0; i < rung->nrequirements; i++)
-	{
-		const TierRequirement *r = &rung->requirements[i];
-
-		if (ladder->gauges[r->gauge].scale == TIER_WHOLE)
-			met += state->amounts[r->gauge] >= (keep ? r->keep : r->attain);
-		else
-			met += tier_score_at(ladder, state, r->gauge, at) >=
-				(keep ? r->keep_score : r->attain_score);
-	}
+		met += tier_requirement_is_met(ladder, state, &rung->requirements[i],
+									   keep, at);
 	return met >= rung->needs;
 }
 
@@ -452,9 +466,10 @@ static void
 apply(TierRun *run, const TierChange *change)
 {
 	TierState  *state = &run->state;
+	const TierGauge *gauge = &run->ladder->gauges[change->gauge];
 	bool		falls;
 
-	if (run->ladder->gauges[change->gauge].scale == TIER_WHOLE)
+	if (gauge->scale == TIER_WHOLE)
 	{
 		int64	   *amount = &state->amounts[change->gauge];
 		int64		before = *amount;
@@ -463,7 +478,7 @@ apply(TierRun *run, const TierChange *change)
 			*amount = change->amount;
 		else if (pg_add_s64_overflow(before, change->amount, amount))
 			*amount = change->amount > 0 ? PG_INT64_MAX : PG_INT64_MIN;
-		falls = *amount < before;
+		falls = *amount < before || (gauge->capped && *amount > before);
 	}
 	else
 	{
@@ -472,7 +487,7 @@ apply(TierRun *run, const TierChange *change)
 
 		*score = change->act == TIER_SET ? change->score :
 			before + change->score;
-		falls = *score < before;
+		falls = *score < before || (gauge->capped && *score > before);
 	}
 	if (falls)
 		state->falling_at = change->at;

@@ -27,6 +27,7 @@ typedef struct TierGauge
 {
 	TierScale	scale;
 	int64		half_life;		/* of a decayed one */
+	bool		capped;			/* may be too high for a requirement */
 } TierGauge;
 
 /* What happens to a gauge at a time. */
@@ -48,6 +49,7 @@ typedef struct TierChange
 typedef struct TierRequirement
 {
 	int			gauge;
+	bool		at_most;		/* rather than at least */
 	int64		attain;			/* of a whole gauge */
 	int64		keep;
 	double		attain_score;	/* of others */
@@ -139,7 +141,8 @@ typedef struct TierLadder
 typedef struct TierState
 {
 	int64		as_of;
-	int64		falling_at;		/* when a gauge fell last */
+	int64		falling_at;		/* when a gauge last fell, or a capped one
+								 * rose */
 	int			version;		/* under which the tier is held, or -1 */
 	int			rank;
 	bool		grace;
@@ -197,6 +200,10 @@ extern void tier_start(TierRun *run, const TierLadder *ladder,
 extern void tier_run(TierRun *run, const TierChange *changes, int nchanges,
 					 int64 until);
 extern int64 tier_next_instant(const TierRun *run);
+extern bool tier_requirement_is_met(const TierLadder *ladder,
+									const TierState *state,
+									const TierRequirement *r, bool keep,
+									int64 at);
 extern bool tier_meets(const TierLadder *ladder, const TierState *state,
 					   const TierRung *rung, bool keep, int64 at);
 extern bool tier_is_open(const TierRun *run, int rank, int64 at);

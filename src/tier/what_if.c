@@ -113,7 +113,10 @@ share_gauge(TierProgramLadder *both, const TierProgramLadder *draft, int gauge)
 		if (both->meters[i].measure_id == meter->measure_id &&
 			memcmp(&both->meters[i].period, &meter->period,
 				   sizeof(Period)) == 0)
+		{
+			both->algo.gauges[i].capped |= draft->algo.gauges[gauge].capped;
 			return i;
+		}
 	both->meters[i] = *meter;
 	both->algo.gauges[i] = draft->algo.gauges[gauge];
 	both->algo.ngauges++;
@@ -187,6 +190,8 @@ find_parking(Trial *trial)
 		TierRequirement *r = &trial->parked.requirements[i];
 
 		*r = top->requirements[i];
+		if (r->at_most)
+			continue;
 		r->attain *= 2;
 		r->attain_score *= 2;
 	}
@@ -388,13 +393,21 @@ count_person(Trial *trial, const TierPerson *person, const Place *from,
 	add_points(trial, person->member, now, then, move);
 }
 
+static TierWork *
+walk(const Trial *trial, const TierProgramLadder *ladder,
+	 const TierPerson *people, int count)
+{
+	return tier_population_walk(trial->ladders, ladder, people, count,
+								trial->as_of, trial->crowd);
+}
+
 /*
- * What all of a batch hold now; without a standing that is found out.  "walk"
+ * What all of a batch hold now; without a standing that is found out.  "walked"
  * has all of them worked out, or is NULL.
  */
 static Place *
 places_today(const Trial *trial, const TierPerson *people, int count,
-			 const TierWork *walk)
+			 const TierWork *walked)
 {
 	Place	   *places = palloc_array(Place, count + 1);
 	TierPerson *unknown = palloc_array(TierPerson, count + 1);
@@ -408,11 +421,12 @@ places_today(const Trial *trial, const TierPerson *people, int count,
 		const TierVersion *version = trial->today == NULL ? NULL :
 		version_by_id(trial->today, people[i].version);
 
-		if (walk != NULL)
+		if (walked != NULL)
 			places[i] = place_walked_to(trial, trial->today, &people[i],
-										&walk[i]);
-		else if (trial->today == NULL || (people[i].has_standing &&
-										  (version != NULL || people[i].rank == 0)))
+										&walked[i]);
+		else if (trial->today == NULL ||
+				 (people[i].has_standing &&
+				  (version != NULL || people[i].rank == 0)))
 			places[i] = place_of(trial->today, &people[i], version,
 								 people[i].rank, trial->as_of);
 		else
@@ -423,8 +437,7 @@ places_today(const Trial *trial, const TierPerson *people, int count,
 	}
 	if (n == 0)
 		return places;
-	work = tier_population_walk(trial->ladders, trial->today, unknown, n,
-								trial->as_of, trial->crowd);
+	work = walk(trial, trial->today, unknown, n);
 	for (i = 0; i < n; i++)
 		places[which[i]] = place_walked_to(trial, trial->today, &unknown[i],
 										   &work[i]);
@@ -463,11 +476,9 @@ count_all(Trial *trial)
 		tier_crowd_advance(trial->crowd, people[count - 1].member);
 		/* what benefits cost, no standing can tell */
 		if (trial->today != NULL && !tier_costing_is_free(&trial->costing))
-			now = tier_population_walk(trial->ladders, trial->today, people,
-									   count, trial->as_of, trial->crowd);
+			now = walk(trial, trial->today, people, count);
 		today = places_today(trial, people, count, now);
-		then = tier_population_walk(trial->ladders, trial->draft, people,
-									count, trial->as_of, trial->crowd);
+		then = walk(trial, trial->draft, people, count);
 		for (i = 0; i < count; i++)
 			count_person(trial, &people[i], &today[i],
 						 now == NULL ? NULL : &now[i], &then[i]);

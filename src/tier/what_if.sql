@@ -105,6 +105,7 @@ CREATE FUNCTION community.calibrate(
 	shares pg_catalog._numeric,
 	period community.period DEFAULT 'lifetime',
 	as_of pg_catalog.timestamptz DEFAULT pg_catalog.now(),
+	at_most pg_catalog.bool DEFAULT false,
 	program pg_catalog.int8 DEFAULT community.current_program())
 RETURNS TABLE (
 	share pg_catalog.numeric,
@@ -122,6 +123,10 @@ DECLARE
 BEGIN
 	IF calibrate.shares IS NULL THEN
 		RAISE EXCEPTION 'argument shares of calibrate() must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF calibrate.at_most IS NULL THEN
+		RAISE EXCEPTION 'argument at_most of calibrate() must not be null'
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF cardinality(calibrate.shares) = 0 OR array_ndims(calibrate.shares) <> 1 THEN
@@ -143,7 +148,9 @@ BEGIN
 	END IF;
 	RETURN QUERY
 	WITH value AS MATERIALIZED (
-		SELECT v.value FROM community.measure_values(calibrate.measure, calibrate.period,
+		-- where little is good, the lowest values are the highest
+		SELECT CASE WHEN calibrate.at_most THEN - v.value ELSE v.value END AS value
+		FROM community.measure_values(calibrate.measure, calibrate.period,
 			calibrate.as_of, calibrate.program) AS v
 	), wish AS (
 		SELECT s.share, s.place, sum(s.share) OVER (ORDER BY s.place) AS reached
@@ -165,7 +172,8 @@ BEGIN
 		FROM found AS f, value AS v
 		GROUP BY f.share, f.place, f.threshold
 	)
-	SELECT c.share, c.threshold, c.reached - coalesce(lag(c.reached) OVER (ORDER BY c.place), 0),
+	SELECT c.share, CASE WHEN calibrate.at_most THEN - c.threshold ELSE c.threshold END,
+		c.reached - coalesce(lag(c.reached) OVER (ORDER BY c.place), 0),
 		c.reached, c.tied
 	FROM counted AS c ORDER BY c.place;
 END

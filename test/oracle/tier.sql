@@ -36,7 +36,8 @@ FROM community.ladder_version AS v, jsonb_array_elements(v.definition -> 'tiers'
 
 CREATE VIEW o_need_of AS
 SELECT v.program_id, v.version_id, (t ->> 'rank')::integer AS rank, (r ->> 'measure_id')::bigint AS measure_id,
-	r ->> 'period' AS period, (r ->> 'attain')::numeric AS attain, (r ->> 'keep')::numeric AS keep
+	r ->> 'period' AS period, (r ->> 'attain')::numeric AS attain, (r ->> 'keep')::numeric AS keep,
+	coalesce((r ->> 'at_most')::boolean, false) AS at_most
 FROM community.ladder_version AS v, jsonb_array_elements(v.definition -> 'tiers') AS t,
 	jsonb_array_elements(t -> 'requirements') AS r;
 
@@ -147,8 +148,8 @@ BEGIN
 		INSERT INTO o_met
 		WITH value AS MATERIALIZED (SELECT * FROM o_values(program, member, version, times)),
 			judged AS (
-				SELECT t, r.rank, count(*) FILTER (WHERE v.value >= n.attain) >= coalesce(r.needs, count(n.rank)) AS attained,
-					count(*) FILTER (WHERE v.value >= n.keep) >= coalesce(r.needs, count(n.rank)) AS kept
+				SELECT t, r.rank, count(*) FILTER (WHERE CASE WHEN n.at_most THEN v.value <= n.attain ELSE v.value >= n.attain END) >= coalesce(r.needs, count(n.rank)) AS attained,
+					count(*) FILTER (WHERE CASE WHEN n.at_most THEN v.value <= n.keep ELSE v.value >= n.keep END) >= coalesce(r.needs, count(n.rank)) AS kept
 				FROM unnest(times) AS t CROSS JOIN o_rung AS r
 				LEFT JOIN o_need AS n ON n.program_id = r.program_id AND n.version_id = r.version_id AND n.rank = r.rank
 				LEFT JOIN value AS v ON v.at = t AND v.measure_id = n.measure_id AND v.period = n.period
@@ -186,7 +187,8 @@ LANGUAGE sql AS $$
 			JOIN community.measure AS s USING (program_id, measure_id)),
 		fact AS (SELECT DISTINCT at FROM o_fact WHERE program_id = program AND member_id = member),
 		-- an event falls out a length later, or nearby where clocks and months are uneven
-		length AS (SELECT DISTINCT substr(period, 9)::interval AS length FROM gauge WHERE period LIKE 'rolling%'),
+		-- by their text, as a month equals 30 days among intervals
+		length AS (SELECT x::interval AS length FROM (SELECT DISTINCT substr(period, 9) AS x FROM gauge WHERE period LIKE 'rolling%') AS d),
 		fall AS (SELECT community.period_add(f.at, l.length, w.zone) AS at, l.length FROM fact AS f, length AS l, whose AS w),
 		near AS (
 			SELECT at FROM fall
@@ -204,7 +206,7 @@ LANGUAGE sql AS $$
 	SELECT array_agg(DISTINCT at ORDER BY at) FROM (
 		SELECT joined_at AS at FROM whose
 		UNION ALL SELECT at FROM fact UNION ALL SELECT at FROM near UNION ALL SELECT at FROM beginning
-		UNION ALL SELECT community.period_add(joined_at, make_interval(days => d::integer), zone) FROM whose, gauge, unnest(ARRAY[ceil(attain), ceil(keep)]) AS d
+		UNION ALL SELECT community.period_add(joined_at, make_interval(days => d::integer), zone) FROM whose, gauge, unnest(ARRAY[ceil(attain), ceil(keep), floor(attain) + 1, floor(keep) + 1]) AS d
 			WHERE kind = 'membership_days'
 		UNION ALL SELECT lower(valid) FROM version
 		UNION ALL SELECT unnest(ARRAY[lower(during), upper(during)]) FROM community.tier_ruling
@@ -583,7 +585,7 @@ BEGIN
 	SELECT to_jsonb(l) - '{program_id,ladder_id,created_at}'::text[] || jsonb_build_object('tiers', jsonb_agg(
 		to_jsonb(t) - '{program_id,ladder_id}'::text[] || jsonb_build_object('requirements', coalesce(
 			(SELECT jsonb_agg(jsonb_build_object('position', r.position, 'measure_id', r.measure_id, 'measure', s.name,
-					'period', r.period::text, 'attain', r.attain, 'keep', coalesce(r.keep, r.attain)) ORDER BY r.position)
+					'period', r.period::text, 'attain', r.attain, 'keep', coalesce(r.keep, r.attain), 'at_most', r.at_most) ORDER BY r.position)
 				FROM community.tier_requirement AS r JOIN community.measure AS s USING (program_id, measure_id)
 				WHERE r.program_id = program AND r.ladder_id = l.ladder_id AND r.rank = t.rank), '[]')) ORDER BY t.rank))
 	INTO definition FROM community.tier AS t WHERE t.program_id = program AND t.ladder_id = l.ladder_id;
