@@ -60,6 +60,7 @@ typedef struct ActivityReceipt
 	int64		amount;
 	TimestampTz occurred_at;
 	TimestampTz recorded_at;
+	double		engagement;		/* of an event that was recorded just now */
 	/* JSON, or NULL for what is empty; owned by whoever calls */
 	char	   *points;			/* object */
 	char	   *tiers;			/* array */

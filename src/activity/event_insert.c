@@ -25,32 +25,15 @@
 #include "core/tenant.h"
 #include "score/engagement.h"
 
-/* columns of event */
-enum
-{
-	EVENT_PROGRAM, EVENT_ID, EVENT_MEMBER, EVENT_AMOUNT, EVENT_OCCURRED_AT,
-	EVENT_RECORDED_AT, EVENT_ENGAGEMENT, EVENT_TARGET, EVENT_CORRECTS,
-	EVENT_REVISION, EVENT_OCCURRED_AT_GIVEN, EVENT_KIND, EVENT_TYPE,
-	EVENT_SOURCE, EVENT_KEY, EVENT_REASON, EVENT_ACTOR, EVENT_PAYLOAD,
-	EVENT_COLUMNS
-};
-
-static const char *const event_columns[EVENT_COLUMNS] = {
-	"program_id", "event_id", "member_id", "amount", "occurred_at",
-	"recorded_at", "engagement", "target_id", "corrects", "revision",
-	"occurred_at_given", "kind", "type", "source", "key", "reason", "actor",
-	"payload"
-};
-
 static CoreTable event_table = {
 	.name = "event",
 	.index = "event_key_key",
 	.use = CORE_TABLE_INSERT,
-	.ncolumns = EVENT_COLUMNS,
-	.columns = event_columns,
+	.ncolumns = CORE_EVENT_COLUMNS,
+	.columns = core_event_columns,
 	.nkeys = 4,
-	.keys = {EVENT_PROGRAM + 1, EVENT_KEY + 1, EVENT_SOURCE + 1,
-	EVENT_REVISION + 1}
+	.keys = {CORE_EVENT_PROGRAM + 1, CORE_EVENT_KEY + 1, CORE_EVENT_SOURCE + 1,
+	CORE_EVENT_REVISION + 1}
 };
 
 static CoreTable member_by_external_id = {
@@ -144,20 +127,21 @@ static void
 form_event(const ActivityEvent *event, const ActivityReceipt *receipt,
 		   double engagement, Datum *values, bool *nulls)
 {
-	values[EVENT_PROGRAM] = Int64GetDatum(event->program);
-	values[EVENT_ID] = Int64GetDatum(receipt->event_id);
-	values[EVENT_MEMBER] = Int64GetDatum(receipt->member);
-	values[EVENT_AMOUNT] = Int64GetDatum(event->amount);
-	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(event->occurred_at);
-	values[EVENT_RECORDED_AT] = TimestampTzGetDatum(receipt->recorded_at);
-	values[EVENT_ENGAGEMENT] = Float8GetDatum(engagement);
-	values[EVENT_TARGET] = Int64GetDatum(event->target);
-	nulls[EVENT_TARGET] = !event->has_target;
-	values[EVENT_OCCURRED_AT_GIVEN] = BoolGetDatum(event->occurred_at_given);
-	values[EVENT_TYPE] = event->type;
-	values[EVENT_SOURCE] = event->source;
-	values[EVENT_KEY] = event->key;
-	values[EVENT_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
+	values[CORE_EVENT_PROGRAM] = Int64GetDatum(event->program);
+	values[CORE_EVENT_ID] = Int64GetDatum(receipt->event_id);
+	values[CORE_EVENT_MEMBER] = Int64GetDatum(receipt->member);
+	values[CORE_EVENT_AMOUNT] = Int64GetDatum(event->amount);
+	values[CORE_EVENT_OCCURRED_AT] = TimestampTzGetDatum(event->occurred_at);
+	values[CORE_EVENT_RECORDED_AT] = TimestampTzGetDatum(receipt->recorded_at);
+	values[CORE_EVENT_ENGAGEMENT] = Float8GetDatum(engagement);
+	values[CORE_EVENT_TARGET] = Int64GetDatum(event->target);
+	nulls[CORE_EVENT_TARGET] = !event->has_target;
+	values[CORE_EVENT_OCCURRED_AT_GIVEN] =
+		BoolGetDatum(event->occurred_at_given);
+	values[CORE_EVENT_TYPE] = event->type;
+	values[CORE_EVENT_SOURCE] = event->source;
+	values[CORE_EVENT_KEY] = event->key;
+	values[CORE_EVENT_PAYLOAD] = event->payload != (Datum) 0 ? event->payload :
 		activity_empty_object();
 }
 
@@ -165,13 +149,13 @@ form_event(const ActivityEvent *event, const ActivityReceipt *receipt,
 static void
 form_common(Datum *values, bool *nulls)
 {
-	memset(values, 0, EVENT_COLUMNS * sizeof(Datum));
-	memset(nulls, 0, EVENT_COLUMNS * sizeof(bool));
-	nulls[EVENT_CORRECTS] = true;
-	values[EVENT_REVISION] = Int32GetDatum(0);
-	values[EVENT_KIND] = CStringGetTextDatum("record");
-	nulls[EVENT_REASON] = true;
-	values[EVENT_ACTOR] =
+	memset(values, 0, CORE_EVENT_COLUMNS * sizeof(Datum));
+	memset(nulls, 0, CORE_EVENT_COLUMNS * sizeof(bool));
+	nulls[CORE_EVENT_CORRECTS] = true;
+	values[CORE_EVENT_REVISION] = Int32GetDatum(0);
+	values[CORE_EVENT_KIND] = CStringGetTextDatum("record");
+	nulls[CORE_EVENT_REASON] = true;
+	values[CORE_EVENT_ACTOR] =
 		CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
 }
 
@@ -180,8 +164,8 @@ static bool
 insert_event(const ActivityEvent *event, ActivityReceipt *receipt,
 			 double engagement)
 {
-	Datum		values[EVENT_COLUMNS];
-	bool		nulls[EVENT_COLUMNS];
+	Datum		values[CORE_EVENT_COLUMNS];
+	bool		nulls[CORE_EVENT_COLUMNS];
 
 	receipt->event_id = core_next_id();
 	receipt->recorded_at = GetCurrentTimestamp();
@@ -197,8 +181,8 @@ struct ActivityInserter
 	CoreUpdate *update;
 	int64		rows;
 	int64		known;			/* of these, rows whose keys were known */
-	Datum		values[EVENT_COLUMNS];
-	bool		nulls[EVENT_COLUMNS];
+	Datum		values[CORE_EVENT_COLUMNS];
+	bool		nulls[CORE_EVENT_COLUMNS];
 };
 
 /*
@@ -263,6 +247,7 @@ activity_record_directly(const ActivityEvent *event, ActivityReceipt *receipt)
 	if (!tables_are_usable(event) || !activity_weigh(event, &engagement))
 		return ACTIVITY_LEFT_TO_SQL;
 	receipt->member = event->member;
+	receipt->engagement = engagement;
 	if ((event->by_external_id &&
 		 !find_by_external_id(event, &receipt->member)) ||
 		!target_exists(event))

@@ -135,7 +135,6 @@ record_by_sql(const ActivityEvent *event, ActivityReceipt *receipt)
 	Datum		values[10];
 	char		nulls[11] = "          ";
 	bool		isnull;
-	double		engagement;
 
 	values[0] = Int64GetDatum(event->program);
 	values[1] = event->by_external_id ? event->external_id :
@@ -158,10 +157,11 @@ record_by_sql(const ActivityEvent *event, ActivityReceipt *receipt)
 		return ACTIVITY_NOT_INSERTED;
 	receipt->event_id = core_int64(0, 1);
 	receipt->member = core_int64(0, 2);
-	engagement = DatumGetFloat8(core_field(0, 3, &isnull));
+	receipt->engagement = DatumGetFloat8(core_field(0, 3, &isnull));
 	receipt->recorded_at = DatumGetTimestampTz(core_field(0, 4, &isnull));
-	return score_add_engagement(event->program, receipt->member, engagement,
-								event->occurred_at, false) ?
+	return score_add_engagement(event->program, receipt->member,
+								receipt->engagement, event->occurred_at,
+								false) ?
 		ACTIVITY_INSERTED : ACTIVITY_MEMBER_REFUSED;
 }
 
@@ -202,6 +202,7 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
 					  CoreScope *scope)
 {
 	ActivityOutcome outcome = activity_record_directly(event, receipt);
+	TierNotice	note;
 
 	if (outcome != ACTIVITY_INSERTED)
 		core_connect(scope);
@@ -220,11 +221,17 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
 											  receipt->member, event->type,
 											  event->amount, event->payload,
 											  event->occurred_at, scope);
-	receipt->tiers = tier_note_event(event->program, receipt->event_id,
-									 receipt->member, event->type,
-									 event->amount, event->payload,
-									 event->occurred_at,
-									 receipt->points != NULL, scope);
+	note.member = receipt->member;
+	note.event_id = receipt->event_id;
+	note.type = event->type;
+	note.amount = event->amount;
+	note.engagement = receipt->engagement;
+	note.has_target = event->has_target;
+	note.target = event->target;
+	note.payload = event->payload;
+	note.occurred_at = event->occurred_at;
+	note.earned = receipt->points != NULL;
+	receipt->tiers = tier_note_event(event->program, &note, scope);
 	return true;
 }
 

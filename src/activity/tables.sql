@@ -99,6 +99,10 @@
 			CONSTRAINT event_key_key UNIQUE (program_id, key, source, revision)
 		);
 		CREATE INDEX event_member_idx ON community.event (program_id, member_id, occurred_at);
+		CREATE INDEX event_target_idx ON community.event
+			(program_id, member_id, target_id, occurred_at) WHERE target_id IS NOT NULL;
+		CREATE INDEX event_corrects_idx ON community.event (program_id, member_id, corrects)
+			WHERE corrects IS NOT NULL;
 		COMMENT ON TABLE community.event IS 'what happened, once; append-only: corrections are events too';
 		COMMENT ON COLUMN community.event.program_id IS 'the program';
 		COMMENT ON COLUMN community.event.event_id IS 'the event';

@@ -135,7 +135,9 @@ has_expected_keys(const CoreTable *table, Relation index)
 	Form_pg_index form = index->rd_index;
 	int			i;
 
-	if (form->indisunique == table->many || !form->indisvalid || !form->indimmediate ||
+	if (!form->indisunique && !table->many)
+		return false;
+	if (!form->indisvalid || !form->indimmediate ||
 		form->indnkeyatts != table->nkeys)
 		return false;
 	for (i = 0; i < table->nkeys; i++)
@@ -156,23 +158,27 @@ looks_as_installed(const CoreTable *table, Relation relation, Relation index)
 		has_expected_keys(table, index);
 }
 
+/* Is it "column IS NOT NULL"? */
+static bool
+is_not_null_test(Node *node)
+{
+	NullTest   *test = (NullTest *) node;
+
+	return IsA(node, NullTest) && test->nulltesttype == IS_NOT_NULL &&
+		IsA(test->arg, Var) && ((Var *) test->arg)->varattno > 0;
+}
+
 /*
- * Is it "column operator constant", with an operator of the server's own, or
- * "column IS NOT NULL"?  These look nothing up, and so can be asked without a
- * search path.
+ * Is it that, or "column operator constant" with an operator of the server's
+ * own?  These look nothing up, and so can be asked without a search path.
  */
 static bool
 is_plain_condition(Node *node)
 {
 	OpExpr	   *condition = (OpExpr *) node;
 
-	if (IsA(node, NullTest))
-	{
-		NullTest   *test = (NullTest *) node;
-
-		return test->nulltesttype == IS_NOT_NULL && !test->argisrow &&
-			IsA(test->arg, Var) && ((Var *) test->arg)->varattno > 0;
-	}
+	if (is_not_null_test(node))
+		return true;
 	if (!IsA(node, OpExpr) || list_length(condition->args) != 2 ||
 		condition->opno >= FirstGenbkiObjectId)
 		return false;
@@ -195,19 +201,13 @@ has_plain_conditions(const IndexInfo *info)
 }
 
 static bool
-meets_condition(Node *node, TupleTableSlot *slot)
+meets_comparison(OpExpr *condition, TupleTableSlot *slot)
 {
-	OpExpr	   *condition = (OpExpr *) node;
-	Const	   *constant;
-	Datum		value;
+	Var		   *column = linitial(condition->args);
+	Const	   *constant = lsecond(condition->args);
 	bool		isnull;
+	Datum		value = slot_getattr(slot, column->varattno, &isnull);
 
-	if (IsA(node, NullTest))
-		return !slot_attisnull(slot,
-							   ((Var *) ((NullTest *) node)->arg)->varattno);
-	constant = lsecond(condition->args);
-	value = slot_getattr(slot, ((Var *) linitial(condition->args))->varattno,
-						 &isnull);
 	return !isnull &&
 		DatumGetBool(OidFunctionCall2Coll(condition->opfuncid,
 										  condition->inputcollid, value,
@@ -221,8 +221,19 @@ meets_conditions(const IndexInfo *info, TupleTableSlot *slot)
 	ListCell   *cell;
 
 	foreach(cell, info->ii_Predicate)
-		if (!meets_condition(lfirst(cell), slot))
-		return false;
+	{
+		Node	   *node = lfirst(cell);
+
+		if (IsA(node, NullTest))
+		{
+			Var		   *column = (Var *) ((NullTest *) node)->arg;
+
+			if (slot_attisnull(slot, column->varattno))
+				return false;
+		}
+		else if (!meets_comparison((OpExpr *) node, slot))
+			return false;
+	}
 	return true;
 }
 
@@ -449,25 +460,32 @@ set_range_keys(ScanKey scan_keys, const CoreTable *table, Relation relation,
 			   Relation index, const Datum *keys, int64 after, int64 to)
 {
 	int			last = table->nkeys - 1;
+	bool		narrow = TupleDescAttr(RelationGetDescr(relation),
+									   table->keys[last] - 1)->atttypid ==
+	INT4OID;
 	int			i;
 
 	for (i = 0; i < last; i++)
 		set_scan_key(&scan_keys[i], table, relation, index, i,
 					 BTEqualStrategyNumber, InvalidOid, keys[i]);
 	set_scan_key(&scan_keys[last], table, relation, index, last,
-				 BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
+				 BTGreaterStrategyNumber, narrow ? F_INT4GT : F_INT8GT,
+				 narrow ? Int32GetDatum((int32) after) :
+				 Int64GetDatum(after));
 	set_scan_key(&scan_keys[last + 1], table, relation, index, last,
-				 BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+				 BTLessEqualStrategyNumber, narrow ? F_INT4LE : F_INT8LE,
+				 narrow ? Int32GetDatum((int32) to) : Int64GetDatum(to));
 }
 
 /*
- * Visit the rows that the snapshot sees, in order, whose last key, a bigint,
- * is above "after" and at most "to", and whose other keys are these.  Values
- * are those in the page: whoever wants to keep them copies them.
+ * Visit the rows that the snapshot sees, in order, whose last key, a number
+ * or a time, is above "after" and at most "to", and whose other keys are
+ * these.  Values are those in the page: whoever wants to keep them copies
+ * them.
  */
 void
 core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
-				int64 to, CoreVisit visit, void *arg)
+				int64 to, bool backward, CoreVisit visit, void *arg)
 {
 	Relation	relation = table_open(table->table_id, NoLock);
 	Relation	index = index_open(table->index_id, AccessShareLock);
@@ -475,16 +493,19 @@ core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
 	ScanKeyData scan_keys[CORE_MAX_KEYS + 1];
 	int			last = table->nkeys - 1;
 	IndexScanDesc scan;
+	bool		goes_on = true;
 
 	set_range_keys(scan_keys, table, relation, index, keys, after, to);
 	snapshot = RegisterSnapshot(snapshot);
 	scan = core_index_beginscan(relation, index, snapshot, last + 2);
 	index_rescan(scan, scan_keys, last + 2, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	while (goes_on &&
+		   index_getnext_slot(scan, backward ? BackwardScanDirection :
+							  ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
-		visit(slot->tts_values, slot->tts_isnull, arg);
+		goes_on = visit(slot->tts_values, slot->tts_isnull, arg);
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);

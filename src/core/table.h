@@ -37,11 +37,10 @@ typedef struct CoreTable
 	const char *const *columns;
 	int			nkeys;
 	int			keys[CORE_MAX_KEYS];	/* attribute numbers */
+	bool		many;			/* only read, and rows may share their keys */
 	int			changes;		/* the one column that updates change, or 0 */
 	const char *guard;			/* trigger function of ours whose work the
 								 * caller does itself, or NULL */
-	bool		many;			/* several rows may have the same keys; for
-								 * reading alone */
 
 	/* cached */
 	bool		known;
@@ -81,12 +80,12 @@ extern bool core_table_next(CoreReader *reader, const Datum **values,
 extern bool core_table_row_is_own(CoreReader *reader);
 extern void core_table_end_read(CoreReader *reader);
 
-/* What is done with each row of a scan. */
-typedef void (*CoreVisit) (const Datum *values, const bool *nulls, void *arg);
+/* What is done with each row of a scan; false ends it. */
+typedef bool (*CoreVisit) (const Datum *values, const bool *nulls, void *arg);
 
 extern void core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys,
-							int64 after, int64 to, CoreVisit visit,
-							void *arg);
+							int64 after, int64 to, bool backward,
+							CoreVisit visit, void *arg);
 extern int64 core_table_count(CoreTable *table, Snapshot snapshot,
 							  Datum *keys, int64 after, int64 to);
 extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls,

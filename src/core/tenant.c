@@ -35,6 +35,14 @@ CoreTable	core_member_table = {
 	.keys = {CORE_MEMBER_PROGRAM + 1, CORE_MEMBER_ID + 1}
 };
 
+/* Events; who reads them by which index says so itself. */
+const char *const core_event_columns[CORE_EVENT_COLUMNS] = {
+	"program_id", "event_id", "member_id", "amount", "occurred_at",
+	"recorded_at", "engagement", "target_id", "corrects", "revision",
+	"occurred_at_given", "kind", "type", "source", "key", "reason", "actor",
+	"payload"
+};
+
 /* The name of a program, or an error when there is none. */
 char *
 core_program_name(int64 program)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tenant.h
- *	  The table of members, as rooms read it without SQL.
+ *	  The tables of members and events, as rooms read them without SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +19,18 @@ enum
 	CORE_MEMBER_COLUMNS
 };
 
+/* columns of event */
+enum
+{
+	CORE_EVENT_PROGRAM, CORE_EVENT_ID, CORE_EVENT_MEMBER, CORE_EVENT_AMOUNT,
+	CORE_EVENT_OCCURRED_AT, CORE_EVENT_RECORDED_AT, CORE_EVENT_ENGAGEMENT,
+	CORE_EVENT_TARGET, CORE_EVENT_CORRECTS, CORE_EVENT_REVISION,
+	CORE_EVENT_OCCURRED_AT_GIVEN, CORE_EVENT_KIND, CORE_EVENT_TYPE,
+	CORE_EVENT_SOURCE, CORE_EVENT_KEY, CORE_EVENT_REASON, CORE_EVENT_ACTOR,
+	CORE_EVENT_PAYLOAD, CORE_EVENT_COLUMNS
+};
+
+extern const char *const core_event_columns[CORE_EVENT_COLUMNS];
 extern const char *const core_member_columns[CORE_MEMBER_COLUMNS];
 extern CoreTable core_member_table;
 

@@ -334,7 +334,7 @@ points_find_replay(int64 program, Datum key, const PointsRequest *request,
 	return false;				/* keep compiler quiet */
 }
 
-static void
+static bool
 add_credit(const Datum *values, const bool *nulls, void *arg)
 {
 	PointsCredits *credits = arg;
@@ -342,11 +342,12 @@ add_credit(const Datum *values, const bool *nulls, void *arg)
 
 	credits->entries++;
 	if (DatumGetBool(values[ENTRY_POSTED]))
-		return;
+		return true;
 	delta = DatumGetPurseP(values[ENTRY_DELTA]);
 	purse_sum_add(&credits->sum, delta);
 	if ((Pointer) delta != DatumGetPointer(values[ENTRY_DELTA]))
 		pfree(delta);
+	return true;
 }
 
 /*
@@ -365,8 +366,8 @@ points_add_credits(const PointsCurrency *currency, int64 member,
 	keys[0] = Int64GetDatum(currency->program);
 	keys[1] = Int64GetDatum(member);
 	keys[2] = Int64GetDatum(currency->id);
-	core_table_scan(&entry_by_account, snapshot, keys, from, to, add_credit,
-					credits);
+	core_table_scan(&entry_by_account, snapshot, keys, from, to, false,
+					add_credit, credits);
 	return true;
 }
 

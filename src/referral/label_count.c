@@ -291,7 +291,7 @@ correct_head(Count *count, int64 head)
 	referral_map_end(&below.found);
 }
 
-static void
+static bool
 note_straggler(const Datum *values, const bool *nulls, void *arg)
 {
 	ReferralMap *stragglers = arg;
@@ -299,6 +299,7 @@ note_straggler(const Datum *values, const bool *nulls, void *arg)
 	if (stragglers->slots == NULL)
 		referral_map_begin(stragglers, 16);
 	(void) referral_map_add(stragglers, DatumGetInt64(values[REFERRAL_MEMBER]));
+	return true;
 }
 
 /* Signups that were on their way while labels were made. */
@@ -311,7 +312,7 @@ count_stragglers(Count *count)
 
 	keys[0] = Int64GetDatum(count->program);
 	core_table_scan(&anchor_table, count->snapshot, keys, PG_INT64_MIN,
-					count->labels - 2, note_straggler, &stragglers);
+					count->labels - 2, false, note_straggler, &stragglers);
 	for (i = 0; i < stragglers.count; i++)
 		count->result += stands_below(count, stragglers.ids[i]);
 	referral_map_end(&stragglers);

@@ -347,8 +347,8 @@ tier_amounts_array(const int64 *amounts, int count)
 	return numbers(amounts, count, INT8OID);
 }
 
-static Datum
-scores_array(const TierLadder *algo, const TierState *state)
+Datum
+tier_scores_array(const TierLadder *algo, const TierState *state)
 {
 	Datum	   *datums = palloc_array(Datum, algo->ngauges + 1);
 	int			count = 0;
@@ -400,7 +400,7 @@ write_standing(const TierLadders *ladders, const TierProgramLadder *ladder,
 	values[12] = BoolGetDatum(state->grace);
 	values[13] = tier_amounts_array(state->amounts,
 									work->algo.ngauges);
-	values[14] = scores_array(&work->algo, state);
+	values[14] = tier_scores_array(&work->algo, state);
 	core_run(&plan, values, NULL, false);
 }
 

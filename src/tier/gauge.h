@@ -24,6 +24,22 @@ typedef struct TierItem
 /* a counterpart or event that there is not */
 #define TIER_NO_KEY		PG_INT64_MIN
 
+/* What is done with each event that is read; false ends it. */
+typedef bool (*TierVisit) (const TierItem *item, void *arg);
+
+/* event_read.c */
+extern bool tier_begin_reading(int64 program, int64 member,
+							   TierReader *reader);
+extern void tier_read_events(const TierReader *reader,
+							 const int64 *target, const TierMeter *meter,
+							 TimestampTz after, TimestampTz to,
+							 bool backward, TierVisit visit, void *arg);
+extern bool tier_find_same(const TierReader *reader,
+						   const TierLadders *ladders,
+						   const TierMeter *meter, const TierItem *item,
+						   bool backward, TimestampTz limit, bool strictly,
+						   TimestampTz *at);
+
 /* All that happened to members who are walked from the beginning. */
 typedef struct TierCrowd TierCrowd;
 
@@ -72,7 +88,20 @@ extern TierWork *tier_population_walk(const TierLadders *ladders,
 									  const TierPerson *people, int count,
 									  TimestampTz as_of, TierCrowd *crowd);
 
+/* gauge_time.c */
+extern TimestampTz tier_leeway(const TierMeter *meter);
+extern void tier_day(const TierLadders *ladders, TimestampTz at,
+					 TimestampTz *from, TimestampTz *to);
+extern void tier_count_days(const TierLadders *ladders,
+							const TierLadder *algo, int gauge,
+							TierWork *work);
+extern void tier_ask_function(const TierLadders *ladders,
+							  const TierMeter *meter, int gauge,
+							  TierWork *work, TimestampTz until);
+
 /* gauges.c */
+extern void tier_add_change(TierWork *work, TimestampTz at, int gauge,
+							TierAct act, int64 amount, double score);
 extern void tier_make_changes(const TierLadders *ladders,
 							  const TierProgramLadder *ladder,
 							  TierWork *work, int count, TimestampTz until,

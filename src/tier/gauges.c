@@ -42,6 +42,8 @@ typedef struct Reading
 	int			gauge;
 	TimestampTz until;
 	int			ahead;
+	const TierReader *reader;	/* of one member, without SQL */
+	TimestampTz falls_to;		/* for that one */
 	TierWork   *work;			/* of all members */
 	int			nstretches;
 	int			maxstretches;
@@ -87,61 +89,9 @@ static CorePlan read_points = {
 	ITEM_ARGS
 };
 
-/* When something that happened at a time falls out of a rolling period. */
-TimestampTz
-tier_leaves_at(const Period *period, TimestampTz at, pg_tz *zone)
-{
-	Interval	length = {period->time, period->day, period->month};
-	TimestampTz low;
-	TimestampTz high;
-	TimestampTz from;
-	TimestampTz to;
-
-	if (at >= END_TIMESTAMP - PERIOD_MAX_TIME - 10 * USECS_PER_DAY)
-		return TIER_NEVER;
-	high = period_add_interval(at, &length, zone);
-	period_bounds(period, high, false, 0, zone, &from, &to);
-	if (from >= at)
-	{
-		/* mostly the answer; ends of months may let it fall out earlier */
-		period_bounds(period, high - 1, false, 0, zone, &from, &to);
-		if (from < at)
-			return high;
-	}
-	low = high - 5 * USECS_PER_DAY;
-	high += 5 * USECS_PER_DAY;
-	while (low + 1 < high)
-	{
-		TimestampTz middle = low + (high - low) / 2;
-
-		period_bounds(period, middle, false, 0, zone, &from, &to);
-		if (from >= at)
-			high = middle;
-		else
-			low = middle;
-	}
-	return high;
-}
-
-/* The window of a gauge that holds a time; (from, to] for a rolling one. */
 void
-tier_window(const TierLadders *ladders, const TierMeter *meter,
-			TimestampTz joined_at, TimestampTz at, TimestampTz *from,
-			TimestampTz *to)
-{
-	if (at == TIER_PAST)
-	{
-		*from = TIER_PAST;
-		*to = TIER_PAST;
-		return;
-	}
-	period_bounds(&meter->period, at, true, joined_at, ladders->zone, from,
-				  to);
-}
-
-static void
-add_change(TierWork *work, TimestampTz at, int gauge, TierAct act,
-		   int64 amount, double score)
+tier_add_change(TierWork *work, TimestampTz at, int gauge, TierAct act,
+				int64 amount, double score)
 {
 	TierChange *change;
 
@@ -198,37 +148,28 @@ add_stretch(Reading *reading, int work, TimestampTz after, TimestampTz to,
 }
 
 /*
- * Months end on different days, so t - 1 month goes back when t goes on from
- * the last day of a short one.  What has fallen out stays out; near such an
- * end more is read than is needed, and looked at one by one.
+ * Does the gauge need all of the period that holds as_of?  Of one member it is
+ * cheaper to look for the same day or counterpart before and after.
  */
-static TimestampTz
-leeway(const TierMeter *meter)
-{
-	return meter->period.kind == PERIOD_ROLLING && meter->period.month != 0 ?
-		4 * USECS_PER_DAY : 0;
-}
-
-/* Does the gauge need all of the period that holds as_of? */
 static bool
-needs_window(const TierMeter *meter)
+needs_window(const Reading *reading)
 {
-	return meter->kind == TIER_DISTINCT_COUNTERPARTS ||
-		meter->kind == TIER_DISTINCT_DAYS ||
-		(meter->kind == TIER_MAXIMUM &&
-		 meter->period.kind == PERIOD_ROLLING);
+	const TierMeter *meter = reading->meter;
+	bool		rolling = meter->period.kind == PERIOD_ROLLING;
+
+	return meter->kind == TIER_MAXIMUM ? rolling :
+		(meter->kind == TIER_DISTINCT_COUNTERPARTS ||
+		 meter->kind == TIER_DISTINCT_DAYS) &&
+		(reading->reader == NULL || !rolling);
 }
 
 static TimestampTz
 start_of_day(const Reading *reading, TimestampTz at)
 {
-	static Period day = {0};
 	TimestampTz from;
 	TimestampTz to;
 
-	if (day.version == 0 && period_parse("calendar day", &day) != PERIOD_OK)
-		elog(ERROR, "could not make a period of a day");
-	period_bounds(&day, at, false, 0, reading->ladders->zone, &from, &to);
+	tier_day(reading->ladders, at, &from, &to);
 	return from;
 }
 
@@ -246,23 +187,31 @@ plan_stretches(Reading *reading, int n)
 	int64		all = PG_INT64_MAX;
 
 	tier_window(reading->ladders, meter, work->joined_at, as_of, &from, &to);
-	if (needs_window(meter))
+	if (needs_window(reading))
 	{
 		if (meter->kind == TIER_DISTINCT_DAYS &&
 			meter->period.kind != PERIOD_ROLLING)
 			from = Max(from, start_of_day(reading, as_of));
 		if (meter->period.kind != PERIOD_ROLLING && from > DT_NOBEGIN)
 			from--;
-		add_stretch(reading, n, from - leeway(meter), last, all);
+		add_stretch(reading, n, from - tier_leeway(meter), last, all);
 		return;
 	}
 	if (meter->period.kind == PERIOD_ROLLING)
 	{
 		tier_window(reading->ladders, meter, work->joined_at, reading->until,
 					&falls_to, &to);
-		falls_to = Min(falls_to + leeway(meter), as_of);
-		add_stretch(reading, n, from - leeway(meter), falls_to, all);
-		add_stretch(reading, n, falls_to, as_of, reading->ahead);
+		falls_to = Min(falls_to + tier_leeway(meter), as_of);
+		reading->falls_to = falls_to;
+		if (reading->reader != NULL)
+			/* see take_item() */
+			add_stretch(reading, n, from - tier_leeway(meter), as_of,
+						reading->ahead);
+		else
+		{
+			add_stretch(reading, n, from - tier_leeway(meter), falls_to, all);
+			add_stretch(reading, n, falls_to, as_of, reading->ahead);
+		}
 	}
 	/* even an empty one lets the period end */
 	add_stretch(reading, n, as_of, last, all);
@@ -287,6 +236,45 @@ time_array(const int64 *values, int count)
 
 	array->elemtype = TIMESTAMPTZOID;
 	return PointerGetDatum(array);
+}
+
+static bool
+take_item(const TierItem *item, void *arg)
+{
+	Reading    *reading = (Reading *) arg;
+	Stretch    *stretch = &reading->stretches[reading->nstretches];
+
+	if (reading->nitems == reading->maxitems)
+	{
+		reading->maxitems *= 2;
+		reading->items = repalloc_huge(reading->items,
+									   sizeof(TierItem) * reading->maxitems);
+	}
+	reading->items[reading->nitems++] = *item;
+	/* what falls out until then is read, and so many more */
+	if (item->at <= reading->falls_to && stretch->most != PG_INT64_MAX)
+		stretch->most++;
+	return ++stretch->count < stretch->most;
+}
+
+/* The same as below for one member, without SQL. */
+static void
+read_items_directly(Reading *reading)
+{
+	int			count = reading->nstretches;
+
+	reading->maxitems = 64;
+	reading->items = palloc_array(TierItem, reading->maxitems);
+	for (reading->nstretches = 0; reading->nstretches < count;
+		 reading->nstretches++)
+	{
+		Stretch    *stretch = &reading->stretches[reading->nstretches];
+
+		stretch->first = reading->nitems;
+		tier_read_events(reading->reader, NULL, reading->meter,
+						 stretch->after, stretch->to, false, take_item,
+						 reading);
+	}
 }
 
 /* Read the items of all stretches. */
@@ -361,11 +349,52 @@ roll(Reading *reading, TierWork *work, const Stretch *stretch)
 
 		leaves = tier_leaves_at(period, item->at, reading->ladders->zone);
 		if (item->at > as_of)
-			add_change(work, item->at, reading->gauge, TIER_ADD,
-					   item->amount, 0);
+			tier_add_change(work, item->at, reading->gauge, TIER_ADD,
+							item->amount, 0);
 		if (leaves != TIER_NEVER && leaves > as_of)
-			add_change(work, leaves, reading->gauge, TIER_ADD,
-					   -item->amount, 0);
+			tier_add_change(work, leaves, reading->gauge, TIER_ADD,
+							-item->amount, 0);
+	}
+	if (stretch->most != PG_INT64_MAX && stretch->count == stretch->most)
+		work->known_to = Min(work->known_to, leaves);
+}
+
+/*
+ * Different days or counterparts over a rolling period: an event enters when
+ * the one before it with the same has gone, and one that falls out is missed
+ * when there is none after it yet.
+ */
+static void
+roll_distinct(Reading *reading, TierWork *work, const Stretch *stretch)
+{
+	const TierMeter *meter = reading->meter;
+	const Period *period = &meter->period;
+	pg_tz	   *zone = reading->ladders->zone;
+	TimestampTz as_of = work->run.state.as_of;
+	TimestampTz leaves = TIER_NEVER;
+	int			i;
+
+	for (i = 0; i < stretch->count; i++)
+	{
+		const TierItem *item = &reading->items[stretch->first + i];
+		TimestampTz from;
+		TimestampTz other;
+
+		leaves = tier_leaves_at(period, item->at, zone);
+		if (meter->kind == TIER_DISTINCT_COUNTERPARTS &&
+			item->key == TIER_NO_KEY)
+			continue;
+		period_bounds(period, item->at, false, 0, zone, &from, &other);
+		if (item->at > as_of &&
+			!(tier_find_same(reading->reader, reading->ladders, meter, item,
+							 true, from - tier_leeway(meter) - 1, true,
+							 &other) &&
+			  tier_leaves_at(period, other, zone) >= item->at))
+			tier_add_change(work, item->at, reading->gauge, TIER_ADD, 1, 0);
+		if (leaves != TIER_NEVER && leaves > as_of &&
+			!tier_find_same(reading->reader, reading->ladders, meter, item,
+							false, leaves, true, &other))
+			tier_add_change(work, leaves, reading->gauge, TIER_ADD, -1, 0);
 	}
 	if (stretch->most != PG_INT64_MAX && stretch->count == stretch->most)
 		work->known_to = Min(work->known_to, leaves);
@@ -477,8 +506,8 @@ tell(Tally *tally, TimestampTz at)
 {
 	if (at <= tally->work->run.state.as_of || tally->value == tally->told)
 		return;
-	add_change(tally->work, at, tally->reading->gauge, TIER_SET,
-			   tally->value, 0);
+	tier_add_change(tally->work, at, tally->reading->gauge, TIER_SET,
+					tally->value, 0);
 	tally->told = tally->value;
 }
 
@@ -589,7 +618,8 @@ fade(Reading *reading, TierWork *work, const Stretch *stretch)
 	{
 		const TierItem *item = &reading->items[stretch->first + i];
 
-		add_change(work, item->at, reading->gauge, TIER_ADD, 0, item->score);
+		tier_add_change(work, item->at, reading->gauge, TIER_ADD, 0,
+						item->score);
 	}
 }
 
@@ -603,6 +633,9 @@ make_changes(Reading *reading, const Stretch *stretch)
 	int			i;
 
 	CHECK_FOR_INTERRUPTS();
+	/* who goes on from now must see what is known to come */
+	for (i = stretch->count; i > 0 && items[i - 1].at > reading->until; i--)
+		work->enters_at = Min(work->enters_at, items[i - 1].at);
 	if (kind == TIER_COUNT)
 		for (i = 0; i < stretch->count; i++)
 			items[i].amount = 1;
@@ -612,8 +645,13 @@ make_changes(Reading *reading, const Stretch *stretch)
 	if (kind == TIER_ENGAGEMENT)
 		fade(reading, work, stretch);
 	else if (reading->meter->period.kind == PERIOD_ROLLING &&
-			 !needs_window(reading->meter))
-		roll(reading, work, stretch);
+			 !needs_window(reading))
+	{
+		if (kind == TIER_DISTINCT_DAYS || kind == TIER_DISTINCT_COUNTERPARTS)
+			roll_distinct(reading, work, stretch);
+		else
+			roll(reading, work, stretch);
+	}
 	else
 		make_tally(reading, work, items, stretch->count);
 }
@@ -643,90 +681,14 @@ read_stretches(Reading *reading)
 
 	if (reading->nstretches == 0)
 		return;
-	read_items(reading);
+	if (reading->reader != NULL)
+		read_items_directly(reading);
+	else
+		read_items(reading);
 	for (i = 0; i < reading->nstretches; i++)
 		make_changes(reading, &reading->stretches[i]);
 	pfree(reading->items);
 	pfree(reading->stretches);
-}
-
-/* Whole days of membership that matter to anybody are reached. */
-static void
-count_days(Reading *reading, const TierLadder *algo, TierWork *work)
-{
-	int			v;
-	int			r;
-	int			q;
-	int			k;
-
-	for (v = 0; v < algo->nversions; v++)
-		for (r = 0; r < algo->versions[v].nrungs; r++)
-			for (q = 0; q < algo->versions[v].rungs[r].nrequirements; q++)
-				for (k = 0; k < 2; k++)
-				{
-					const TierRequirement *need =
-					&algo->versions[v].rungs[r].requirements[q];
-					int64		days = k == 0 ? need->attain : need->keep;
-					Interval	length = {0};
-					TimestampTz at;
-
-					/* too many from the day after */
-					days += need->at_most;
-					if (need->gauge != reading->gauge ||
-						days > PERIOD_MAX_DAYS)
-						continue;
-					length.day = (int32) days;
-					at = period_add_interval(work->joined_at, &length,
-											 reading->ladders->zone);
-					if (at > work->run.state.as_of)
-						add_change(work, at, reading->gauge, TIER_SET, days,
-								   0);
-				}
-}
-
-/* What a function says, midnight after midnight. */
-static void
-ask_function(Reading *reading, TierWork *work)
-{
-	static CorePlan plan = {
-		.sql = "SELECT community.measure_value($2, $3, tstzrange($4, $5),"
-		" $1)::double precision",
-		.nargs = 5,
-		.argtypes = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID,
-		TIMESTAMPTZOID}
-	};
-	TimestampTz at = Max(work->run.state.as_of, work->joined_at);
-	Interval	day = {0, 1, 0};
-
-	for (;;)
-	{
-		Datum		values[5];
-		TimestampTz from;
-		TimestampTz to;
-		bool		isnull;
-		double		score;
-
-		CHECK_FOR_INTERRUPTS();
-		at = period_add_interval(start_of_day(reading, at), &day,
-								 reading->ladders->zone);
-		if (at > reading->until)
-			break;
-		tier_window(reading->ladders, reading->meter, work->joined_at, at - 1,
-					&from, &to);
-		values[0] = Int64GetDatum(reading->ladders->program);
-		values[1] = Int64GetDatum(work->member);
-		values[2] = CStringGetTextDatum(reading->meter->name);
-		/* what is just a length old has fallen out */
-		if (reading->meter->period.kind == PERIOD_ROLLING)
-			from++;
-		values[3] = TimestampTzGetDatum(from == TIER_PAST ? DT_NOBEGIN : from);
-		values[4] = TimestampTzGetDatum(at);
-		core_run(&plan, values, NULL, false);
-		score = DatumGetFloat8(core_field(0, 1, &isnull));
-		add_change(work, at, reading->gauge, TIER_SET, 0, isnull ? 0 : score);
-	}
-	/* what it will say is not known before then */
-	work->known_to = Min(work->known_to, at);
 }
 
 static int
@@ -773,6 +735,7 @@ tier_make_changes(const TierLadders *ladders,
 	{
 		work[i].nchanges = 0;
 		work[i].known_to = TIER_NEVER;
+		work[i].enters_at = TIER_NEVER;
 	}
 	for (g = 0; g < ladder->algo.ngauges; g++)
 	{
@@ -783,12 +746,13 @@ tier_make_changes(const TierLadders *ladders,
 		reading.gauge = g;
 		reading.until = until;
 		reading.ahead = ahead;
+		reading.reader = count == 1 ? work[0].reader : NULL;
 		reading.work = work;
 		for (i = 0; i < count; i++)
 			if (reading.meter->kind == TIER_MEMBERSHIP_DAYS)
-				count_days(&reading, &ladder->algo, &work[i]);
+				tier_count_days(ladders, &ladder->algo, g, &work[i]);
 			else if (reading.meter->kind == TIER_FUNCTION)
-				ask_function(&reading, &work[i]);
+				tier_ask_function(ladders, reading.meter, g, &work[i], until);
 			else if (work[i].run.state.as_of == TIER_PAST)
 				take_from_crowd(&reading, crowd, i);
 			else

@@ -347,6 +347,14 @@ finish(TierLadders *ladders)
 		for (j = 0; j < algo->nversions; j++)
 			ladders->ladders[i].drops |=
 				algo->versions[j].demotion == TIER_DEMOTE_ON_DROP;
+		for (j = 0; j < algo->ngauges; j++)
+		{
+			ladders->ladders[i].has_fractions |=
+				algo->gauges[j].scale != TIER_WHOLE;
+			ladders->ladders[i].has_anniversaries |=
+				ladders->ladders[i].meters[j].period.kind ==
+				PERIOD_ANNIVERSARY;
+		}
 	}
 }
 

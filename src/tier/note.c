@@ -50,6 +50,13 @@ counts_payload(const TierMeter *meter, Datum payload)
 											JsonbPGetDatum(meter->filter)));
 }
 
+/* Does a measure of events count those of a type with a payload? */
+bool
+tier_counts_activity(const TierMeter *meter, Datum type, Datum payload)
+{
+	return counts_type(meter, type) && counts_payload(meter, payload);
+}
+
 /* Does an event change a gauge? */
 bool
 tier_counts_event(const TierMeter *meter, const TierNotice *event)
@@ -64,8 +71,7 @@ tier_counts_event(const TierMeter *meter, const TierNotice *event)
 		case TIER_POINTS:
 			return event->earned;
 		default:
-			return counts_type(meter, event->type) &&
-				counts_payload(meter, event->payload);
+			return tier_counts_activity(meter, event->type, event->payload);
 	}
 }
 
@@ -138,14 +144,14 @@ member_array(const int64 *members, int count)
  * receipt, NULL for nothing.
  */
 char *
-tier_note_event(int64 program, int64 event_id, int64 member, Datum type,
-				int64 amount, Datum payload, TimestampTz occurred_at,
-				bool earned, CoreScope *scope)
+tier_note_event(int64 program, const TierNotice *event, CoreScope *scope)
 {
-	TierNotice	event = {member, type, amount, payload, occurred_at, earned};
+	int64		member = event->member;
+	TimestampTz occurred_at = event->occurred_at;
 	const TierLadders *ladders;
 	TimestampTz now = GetCurrentTimestamp();
-	TierTold	told = {program, member, event_id, now, CurrentMemoryContext};
+	TierTold	told = {program, member, event->event_id, now,
+	CurrentMemoryContext};
 	bool		changed = false;
 	int			i;
 
@@ -167,9 +173,9 @@ tier_note_event(int64 program, int64 event_id, int64 member, Datum type,
 	{
 		const TierProgramLadder *ladder = &ladders->ladders[i];
 
-		if (!ladder_counts(ladder, &event))
+		if (!ladder_counts(ladder, event))
 			continue;
-		if (occurred_at <= now && tier_add_event(ladders, ladder, &event))
+		if (occurred_at <= now && tier_add_event(ladders, ladder, event))
 			continue;
 		core_connect(scope);
 		changed |= work_out(ladders, ladder, &member, &occurred_at, 1,
@@ -177,7 +183,7 @@ tier_note_event(int64 program, int64 event_id, int64 member, Datum type,
 	}
 	if (!tier_payments_are_known(program))
 		core_connect(scope);
-	if (tier_is_payment(program, type))
+	if (tier_is_payment(program, event->type))
 	{
 		core_connect(scope);
 		tier_ask_before(&told);

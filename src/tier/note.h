@@ -10,16 +10,20 @@
 
 #include "tier/tier.h"
 
-/* An event, as standings see it. */
-typedef struct TierNotice
+/* What is to be added to what. */
+typedef struct TierAdding
 {
-	int64		member;
-	Datum		type;			/* text */
-	int64		amount;
-	Datum		payload;		/* jsonb, or 0 for an empty object */
-	TimestampTz occurred_at;
-	bool		earned;			/* has the member earned points by it? */
-} TierNotice;
+	const TierLadders *ladders;
+	const TierProgramLadder *ladder;
+	const TierNotice *event;
+	TierState	state;
+	int64		version;		/* id of the one that is held */
+	TimestampTz due;
+	TimestampTz stale_at;
+	TimestampTz joined_at;
+	TierReader	reader;
+	bool		falls;			/* by the event itself */
+} TierAdding;
 
 /* The tier that a member holds on a ladder, over all sources. */
 typedef struct TierHeld
@@ -51,6 +55,8 @@ extern void tier_ask_before(TierTold *told);
 extern char *tier_tell(const TierTold *told);
 
 /* note.c */
+extern bool tier_counts_activity(const TierMeter *meter, Datum type,
+								 Datum payload);
 extern bool tier_counts_event(const TierMeter *meter,
 							  const TierNotice *event);
 
@@ -59,10 +65,16 @@ extern bool tier_add_event(const TierLadders *ladders,
 						   const TierProgramLadder *ladder,
 						   const TierNotice *event);
 
+/* note_fall.c */
+extern bool tier_let_fall(TierAdding *adding);
+extern bool tier_is_new_to(const TierAdding *adding, const TierMeter *meter);
+
 /* book.c */
 extern bool tier_book(const TierLadders *ladders,
 					  const TierProgramLadder *ladder, TierWork *work,
 					  int count, TierTold *told);
 extern Datum tier_amounts_array(const int64 *amounts, int count);
+extern Datum tier_scores_array(const TierLadder *algo,
+							   const TierState *state);
 
 #endif							/* COMMUNITY_TIER_NOTE_H */

@@ -50,8 +50,9 @@ time_field(int row, int column)
 	return DatumGetTimestampTz(core_field(row, column, &isnull));
 }
 
-static int
-find_version(const TierLadder *algo, int64 id)
+/* The version with an id, or -1. */
+int
+tier_find_version(const TierLadder *algo, int64 id)
 {
 	int			i;
 
@@ -76,17 +77,6 @@ read_array(int row, int column, Oid type, int wanted, void *into)
 	return true;
 }
 
-static bool
-has_fractions(const TierLadder *algo)
-{
-	int			i;
-
-	for (i = 0; i < algo->ngauges; i++)
-		if (algo->gauges[i].scale != TIER_WHOLE)
-			return true;
-	return false;
-}
-
 /* Go on from a standing; false when it cannot be gone on from. */
 static bool
 read_standing(int row, const TierProgramLadder *ladder, TierWork *work)
@@ -100,14 +90,14 @@ read_standing(int row, const TierProgramLadder *ladder, TierWork *work)
 	if (isnull || core_int64(row, MEMBER_SEEN) != ladder->newest ||
 		!read_array(row, MEMBER_AMOUNTS, INT8OID, count, state->amounts) ||
 		!read_array(row, MEMBER_SCORES, FLOAT8OID,
-					has_fractions(&ladder->algo) ? count : 0, state->scores))
+					ladder->has_fractions ? count : 0, state->scores))
 		return false;
 	state->as_of = time_field(row, MEMBER_AS_OF);
 	state->falling_at = time_field(row, MEMBER_FALLING_AT);
 	state->since = time_field(row, MEMBER_SINCE);
 	state->ends = time_field(row, MEMBER_ENDS_AT);
-	state->version = find_version(&ladder->algo,
-								  core_int64(row, MEMBER_VERSION));
+	state->version = tier_find_version(&ladder->algo,
+									   core_int64(row, MEMBER_VERSION));
 	state->rank = (int) core_int64(row, MEMBER_RANK);
 	state->grace = core_bool(row, MEMBER_GRACE);
 	return state->rank == 0 || state->version >= 0;
@@ -301,7 +291,7 @@ tier_walk(const TierLadders *ladders, const TierProgramLadder *ladder,
 		TierWork   *w = &work[i];
 
 		tier_run(&w->run, w->changes, w->nchanges, until);
-		w->due = Min(find_due(w), first_rise(w));
+		w->due = Min(Min(find_due(w), first_rise(w)), w->enters_at);
 		w->stale_at = w->nahead > 0 ?
 			Min(w->changes[w->nchanges].at, w->known_to) : w->known_to;
 	}

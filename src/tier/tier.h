@@ -69,6 +69,8 @@ typedef struct TierProgramLadder
 	bool		drops;			/* some version demotes on drop */
 	bool		counts_points;
 	bool		has_functions;
+	bool		has_fractions;	/* any gauge that is no whole number */
+	bool		has_anniversaries;	/* any that depends on joining */
 	TierLadder	algo;
 	TierMeter  *meters;			/* one for each gauge */
 } TierProgramLadder;
@@ -86,7 +88,7 @@ typedef struct TierLadders
 #define TIER_LOOK_AHEAD		64
 
 /* And less when a single event is noted: busy members come again soon. */
-#define TIER_LOOK_SHORT		4
+#define TIER_LOOK_SHORT		8
 
 /* members that are worked out together */
 #define TIER_MEMBER_BATCH	1000
@@ -114,6 +116,15 @@ extern TierLadder tier_anchored(const TierLadders *ladders,
 								const TierProgramLadder *ladder,
 								int64 joined_at);
 
+/* A member whose events are read without SQL. */
+typedef struct TierReader
+{
+	bool		ready;
+	int64		program;
+	int64		member;
+	bool		corrected;		/* has any of them been? */
+} TierReader;
+
 /* A member on a ladder, while it is worked on. */
 typedef struct TierWork
 {
@@ -122,6 +133,7 @@ typedef struct TierWork
 	bool		from_scratch;	/* or from where the standing is */
 	bool		has_standing;
 	bool		past_only;		/* without what happens after the time */
+	const TierReader *reader;	/* of one member, NULL to read by SQL */
 	TimestampTz lasted_since;	/* beginning of the tenure gone on from */
 	TierLadder	algo;			/* with the member's calendar */
 	TierRun		run;
@@ -132,10 +144,26 @@ typedef struct TierWork
 	int			maxchanges;
 	TierChange *changes;
 	TimestampTz known_to;		/* changes are complete up to then */
+	TimestampTz enters_at;		/* the first event that lies ahead */
 	bool		rebooked;		/* were other tenures written down? */
 } TierWork;
 
-/* gauges.c */
+/* An event that was just recorded, as standings see it. */
+typedef struct TierNotice
+{
+	int64		member;
+	int64		event_id;
+	Datum		type;			/* text */
+	int64		amount;
+	double		engagement;
+	bool		has_target;
+	int64		target;
+	Datum		payload;		/* jsonb, or 0 for an empty object */
+	TimestampTz occurred_at;
+	bool		earned;			/* has the member earned points by it? */
+} TierNotice;
+
+/* gauge_time.c */
 extern TimestampTz tier_leaves_at(const Period *period, TimestampTz at,
 								  pg_tz *zone);
 extern void tier_window(const TierLadders *ladders, const TierMeter *meter,
@@ -149,6 +177,7 @@ extern void tier_fetch_changes(const TierLadders *ladders,
 							   int ahead);
 
 /* standing.c */
+extern int	tier_find_version(const TierLadder *algo, int64 id);
 extern void tier_load(const TierLadders *ladders,
 					  const TierProgramLadder *ladder, TierWork *work,
 					  int count, bool from_scratch);
@@ -194,9 +223,7 @@ extern int64 tier_rebuild_standings(int64 program);
 extern char *tier_changes_of_event(int64 program, int64 event_id);
 
 /* note.c */
-extern char *tier_note_event(int64 program, int64 event_id, int64 member,
-							 Datum type, int64 amount, Datum payload,
-							 TimestampTz occurred_at, bool earned,
+extern char *tier_note_event(int64 program, const TierNotice *event,
 							 CoreScope *scope);
 extern char *tier_note_correction(int64 program, int64 event_id);
 extern void tier_note_recorded(int64 program, bool keep);

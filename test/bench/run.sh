@@ -7,7 +7,7 @@
 # worked, not whether it was fast.  doc/performance.md says what is measured.
 #
 #   SECTIONS   which of: record clients attach bulk batch top sum purse ledger crowd
-#              balance rules inbox tier
+#              balance rules inbox tier, or of tier alone: ladder review
 #   ROUNDS     rounds of every comparison
 #   SECS       seconds of each run of pgbench
 #   HOLD       seconds of each run beside an old snapshot
@@ -431,7 +431,7 @@ server's processes.  Less CPU is better, more rows a second are.
 X
 for section in ${SECTIONS//,/ }; do
 	case $section in
-		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier) $section ;;
+		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier | ladder | review) $section ;;
 		*) die "bench: no section $section" ;;
 	esac
 done

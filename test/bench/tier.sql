@@ -9,7 +9,7 @@ BEGIN
 	PERFORM start_over(members);
 	SET LOCAL session_replication_role = replica;
 	TRUNCATE community.ladder_version, community.ladder, community.tier, community.tier_requirement,
-		community.measure, community.tenure, community.standing, community.standing_touch;
+		community.measure, community.tenure, community.standing, community.standing_touch CASCADE;
 	SET LOCAL session_replication_role = origin;
 	INSERT INTO community.event (program_id, member_id, type, source, key, amount, occurred_at, engagement)
 	SELECT community.current_program(), 1 + (hashint8(g) & 2147483647)::bigint % members, 'purchase', 'past',
