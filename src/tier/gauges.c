@@ -6,7 +6,8 @@
  * For each member and gauge the changes after as_of are made from events:
  * they enter, fall out of rolling periods, or are gone as a period begins.
  * Sums and counts need no more than what enters and what falls out; other
- * kinds read the whole period again.
+ * kinds read the whole period again.  Of one member all that is read may come
+ * without SQL, and then days and counterparts need no more either.
  *
  *-------------------------------------------------------------------------
  */
