@@ -132,7 +132,8 @@ has_expected_keys(const CoreTable *table, Relation index)
 	Form_pg_index form = index->rd_index;
 	int			i;
 
-	if (form->indisunique == table->many || !form->indisvalid || !form->indimmediate ||
+	if (form->indisunique == table->many || !form->indisvalid ||
+		!form->indimmediate ||
 		form->indnkeyatts != table->nkeys)
 		return false;
 	for (i = 0; i < table->nkeys; i++)
@@ -551,10 +552,11 @@ core_table_row_is_own(CoreReader *reader)
 	bool		should_free;
 	HeapTuple	tuple = ExecFetchSlotHeapTuple(reader->slot, false,
 											   &should_free);
+	TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 	bool		own;
 
 	own = (tuple->t_data->t_infomask & HEAP_UPDATED) == 0 &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+		TransactionIdIsCurrentTransactionId(xmin);
 	if (should_free)
 		heap_freetuple(tuple);
 	return own;

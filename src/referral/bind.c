@@ -88,7 +88,8 @@ check_same_sponsor(const ReferralPlace *place)
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_REFERRAL_BOUND),
 			 errmsg("member %lld of program \"%s\" was brought by member %lld, not by %lld",
-					(long long) place->member, referral_program_name(place->program),
+					(long long) place->member,
+					referral_program_name(place->program),
 					(long long) edge->enroller, (long long) place->sponsor),
 			 edge->has_sponsor ?
 			 errdetail("It stands under member %lld.",
@@ -119,8 +120,7 @@ referral_bind(int64 program, int64 member, int64 sponsor,
 	ReferralPlace place = {
 		.program = program,
 		.member = member,
-		.sponsor = sponsor,
-		.ask_bound = true
+		.sponsor = sponsor
 	};
 
 	referral_find_place(&place, NULL);
@@ -132,6 +132,12 @@ referral_bind(int64 program, int64 member, int64 sponsor,
 		if (place.late && place.state.has_labels)
 			(void) referral_note_late(&place, joined_at, "bound late");
 		return true;
+	}
+	/* of a member of the own transaction only the key tells */
+	if (!place.bound)
+	{
+		place.ask_bound = true;
+		referral_find_place(&place, NULL);
 	}
 	if (!place.bound)
 		refuse_rival(&place);

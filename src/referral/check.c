@@ -244,7 +244,7 @@ put_depth(const Check *check, ReferralRows *rows, int64 row, int32 deepened)
 					 rows->depths[row], rows->bounds[row], deepened));
 }
 
-/* How many stand too deep is no fault: moves do not measure what they carry. */
+/* Too deep is no fault: moves do not measure what they carry. */
 static void
 put_deepest(const Check *check, const ReferralRows *rows)
 {

@@ -152,8 +152,8 @@ load_moves(ReferralForest *forest)
 }
 
 /*
- * Open the forest of a program, to be closed again.  Where referral_is_direct()
- * says so and as_of is DT_NOEND, no SQL is run.
+ * Open the forest of a program, to be closed again.  No SQL is run where
+ * referral_is_direct() says so and as_of is DT_NOEND.
  */
 ReferralForest *
 referral_open_forest(int64 program, Snapshot snapshot, TimestampTz as_of)

@@ -125,6 +125,7 @@ place_row(Datum *values, bool *nulls)
 		.member = DatumGetInt64(values[REFERRAL_MEMBER]),
 		.sponsor = DatumGetInt64(values[REFERRAL_SPONSOR])
 	};
+	TimestampTz joined_at = DatumGetTimestampTz(values[REFERRAL_JOINED_AT]);
 	CoreScope	scope;
 
 	core_become_owner(&scope);
@@ -148,8 +149,7 @@ place_row(Datum *values, bool *nulls)
 		core_connect(&scope);
 		referral_deepen_late(&place, true);
 		if (place.state.has_labels)
-			(void) referral_note_late(&place,
-									  DatumGetTimestampTz(values[REFERRAL_JOINED_AT]),
+			(void) referral_note_late(&place, joined_at,
 									  "bound late, by a row");
 	}
 	core_leave(&scope);
