@@ -24,7 +24,9 @@ BEGIN
 				'claim_seat', 'release_seat', 'settle_payments',
 				'has_benefit', 'benefits', 'awards', 'evaluate', 'tier',
 				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'reparent')
+				'tier_is_attained', 'reparent',
+				'upline', 'downline', 'is_upline', 'generation', 'common_sponsor',
+				'referral_tree', 'referral_graph')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -51,7 +53,9 @@ BEGIN
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
 				'measure_value', 'has_benefit', 'benefits', 'awards',
 				'tier', 'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
+				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate',
+				'upline', 'downline', 'is_upline', 'generation', 'common_sponsor',
+				'referral_tree', 'referral_graph')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;

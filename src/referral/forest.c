@@ -462,8 +462,10 @@ referral_walk_try(ReferralWalk *walk)
 	int64		sponsor;
 
 	CHECK_FOR_INTERRUPTS();
-	if (!referral_sponsor(walk->forest, walk->member, &sponsor))
+	if (!referral_fetch(walk->forest, walk->member, &walk->edge) ||
+		!walk->edge.has_sponsor)
 		return false;
+	sponsor = walk->edge.sponsor;
 	walk->in_cycle = sponsor == walk->mark;
 	if (walk->in_cycle)
 		return false;

@@ -74,6 +74,7 @@ typedef struct ReferralWalk
 	int64		mark;			/* tells a cycle: a member met before */
 	int64		next_mark;
 	bool		in_cycle;
+	ReferralEdge edge;			/* after a step: by which it came there */
 } ReferralWalk;
 
 /* A member to be put under another sponsor, or to be made a root. */
