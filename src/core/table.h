@@ -12,6 +12,8 @@
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
+#include "core/places.h"
+
 #define CORE_MAX_KEYS		4
 
 /* What a table must offer beyond plain reading. */
@@ -42,6 +44,8 @@ typedef struct CoreTable
 								 * caller does itself, or NULL */
 	bool		many;			/* several rows may have the same keys; for
 								 * reading alone */
+	bool		remembers;		/* readers note where rows are; for keys of
+								 * two bigints that are unique */
 
 	/* cached */
 	bool		known;
@@ -54,6 +58,7 @@ typedef struct CoreTable
 	Oid		   *index_ids;
 	IndexInfo **index_infos;
 	bool	   *index_unchanged;	/* does an update leave its key alone? */
+	CorePlaces *places;			/* where it remembers */
 	struct CoreTable *next;
 } CoreTable;
 
@@ -75,6 +80,8 @@ typedef struct CoreReader CoreReader;
 
 extern CoreReader *core_table_begin_read(CoreTable *table, Snapshot snapshot,
 										 CoreReadKind kind);
+extern bool core_table_recall(CoreReader *reader, const Datum *keys,
+							  const Datum **values, const bool **nulls);
 extern void core_table_seek(CoreReader *reader, const Datum *keys);
 extern bool core_table_next(CoreReader *reader, const Datum **values,
 							const bool **nulls);

@@ -37,7 +37,8 @@ static CoreTable member_table = {
 	.ncolumns = REFERRAL_COLUMNS,
 	.columns = referral_columns,
 	.nkeys = 2,
-	.keys = {REFERRAL_PROGRAM + 1, REFERRAL_MEMBER + 1}
+	.keys = {REFERRAL_PROGRAM + 1, REFERRAL_MEMBER + 1},
+	.remembers = true
 };
 
 static CoreTable sponsor_table = {
@@ -258,9 +259,12 @@ fetch_present(ReferralForest *forest, int64 member, ReferralEdge *edge)
 		forest->by_member = core_table_begin_read(&member_table,
 												  forest->snapshot,
 												  CORE_READ_EQUAL);
-	core_table_seek(forest->by_member, keys);
-	if (!core_table_next(forest->by_member, &values, &nulls))
-		return false;
+	if (!core_table_recall(forest->by_member, keys, &values, &nulls))
+	{
+		core_table_seek(forest->by_member, keys);
+		if (!core_table_next(forest->by_member, &values, &nulls))
+			return false;
+	}
 	set_edge(edge, values, nulls);
 	return true;
 }
