@@ -15,19 +15,18 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
-			AND p.proname IN ('next_id', 'current_program', 'enroll', 'member_id',
-				'close_member', 'merge_members', 'record', 'reverse', 'attach', 'detach',
-				'backfill', 'process_inbox', 'accrue', 'redeem', 'adjust', 'hold',
-				'capture', 'release', 'transfer', 'balance', 'extend', 'reinstate', 'statement',
-				'issue_envelope', 'claim_envelope', 'close_envelope', 'simulate',
-				'lock_tier', 'veto_tier', 'invite_to_tier', 'end_ruling', 'grant_tier', 'revoke_tier',
-				'claim_seat', 'release_seat', 'settle_payments',
-				'has_benefit', 'benefits', 'awards', 'evaluate', 'tier',
-				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained',
-				'upline', 'downline', 'is_upline', 'generation', 'common_sponsor',
-				'referral_tree', 'referral_graph')
-				'tier_is_attained', 'downline_count')
+			AND p.proname IN (
+				'next_id', 'current_program', 'enroll', 'member_id', 'close_member',
+				'merge_members', 'record', 'reverse', 'attach', 'detach', 'backfill',
+				'process_inbox', 'accrue', 'redeem', 'adjust', 'hold', 'capture', 'release',
+				'transfer', 'balance', 'extend', 'reinstate', 'statement', 'issue_envelope',
+				'claim_envelope', 'close_envelope', 'simulate', 'lock_tier', 'veto_tier',
+				'invite_to_tier', 'end_ruling', 'grant_tier', 'revoke_tier', 'claim_seat',
+				'release_seat', 'settle_payments', 'has_benefit', 'benefits', 'awards',
+				'evaluate', 'tier', 'tenures', 'tier_history', 'progress', 'projected_tier',
+				'explain_tier', 'tier_is_attained', 'upline', 'downline', 'is_upline',
+				'generation', 'common_sponsor', 'referral_tree', 'referral_graph',
+				'downline_count', 'reparent')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -50,38 +49,37 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
-			AND p.proname IN ('current_program', 'member_id', 'super_users', 'balance',
-				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
-				'measure_value', 'has_benefit', 'benefits', 'awards',
-				'tier', 'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate',
-				'upline', 'downline', 'is_upline', 'generation', 'common_sponsor',
-				'referral_tree', 'referral_graph')
-				'tier_is_attained', 'downline_count', 'downline_sizes', 'structural_virality', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
-				'referral_as_of', 'referral_metrics', 'cohort_k', 'cycle_time', 'generations',
-				'reproduction_number', 'referred_orders', 'metric_time_zone', 'downline_sizes')
+			AND p.proname IN (
+				'current_program', 'member_id', 'super_users', 'balance', 'statement',
+				'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
+				'measure_value', 'has_benefit', 'benefits', 'awards', 'tier', 'tenures',
+				'tier_history', 'progress', 'projected_tier', 'explain_tier', 'tier_is_attained',
+				'what_if', 'what_if_tiers', 'measure_values', 'calibrate', 'upline', 'downline',
+				'is_upline', 'generation', 'common_sponsor', 'referral_tree', 'referral_graph',
+				'downline_count', 'downline_sizes', 'structural_virality', 'referral_as_of',
+				'referral_metrics', 'cohort_k', 'cycle_time', 'generations',
+				'reproduction_number', 'referred_orders', 'metric_time_zone',
 				'commission_headcount')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
 	EXECUTE format('GRANT SELECT ON community.program, community.member, community.member_merge,'
 		' community.activity_type, community.event, community.engagement,'
-		' community.super_user, community.job_run, community.job,'
-		' community.currency, community.entry, community.account_fold, community.hold,'
-		' community.account_purse, community.account, community.lot, community.liability,'
-		' community.envelope, community.envelope_share, community.envelope_claim,'
-		' community.envelope_status, community.budget, community.budget_shard,'
-		' community.budget_status,'
+		' community.super_user, community.job_run, community.job, community.currency,'
+		' community.entry, community.account_fold, community.hold, community.account_purse,'
+		' community.account, community.lot, community.liability, community.envelope,'
+		' community.envelope_share, community.envelope_claim, community.envelope_status,'
+		' community.budget, community.budget_shard, community.budget_status,'
 		' community.measure, community.ladder, community.tier, community.tier_requirement,'
-		' community.ladder_version, community.tenure, community.standing, community.tier_ruling,'
-		' community.tier_change,'
-		' community.tier_seat, community.tier_seat_wait, community.seats,'
-		' community.benefit, community.tier_benefit,'
-		' community.benefit_grant, community.benefit_allowance,'
+		' community.ladder_version, community.tenure, community.standing,'
+		' community.tier_ruling, community.tier_change, community.tier_seat,'
+		' community.tier_seat_wait, community.seats, community.benefit,'
+		' community.tier_benefit, community.benefit_grant, community.benefit_allowance,'
 		' community.award, community.award_requirement, community.award_given,'
 		' community.commission_plan, community.commission_rate, community.commission,'
-		' community.signup_reward, community.signup_reward_given,'
-		' community.counted_event TO %s', role);
+		' community.signup_reward, community.signup_reward_given, community.referral,'
+		' community.referral_move, community.referral_forest, community.referral_label,'
+		' community.referral_setting, community.counted_event TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS
@@ -98,7 +96,7 @@ DECLARE
 BEGIN
 	PERFORM community.grant_analyst(role);
 	EXECUTE format('GRANT EXECUTE ON FUNCTION community.check_installation,'
-		' community.cap_faults TO %s', role);
+		' community.cap_faults, community.referral_check TO %s', role);
 	EXECUTE format('GRANT SELECT ON SEQUENCE community.id_sequence TO %s', role);
 	FOR thing IN
 		SELECT c.oid::regclass FROM pg_class AS c

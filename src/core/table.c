@@ -571,10 +571,12 @@ struct CoreReader
 	Relation	relation;
 	Relation	index;
 	Snapshot	snapshot;
-	ScanDirection direction;
+	CoreReadKind kind;
+	bool		remembers;
 	TupleTableSlot *slot;
 	ScanKeyData keys[CORE_MAX_KEYS];
-	IndexScanDesc scan;
+	IndexScanDesc scan;			/* NULL until the index is needed */
+	BlockNumber nblocks;		/* of the table, once it was asked for */
 };
 
 /* Open a table for any number of reads, all with one snapshot. */
@@ -582,26 +584,83 @@ CoreReader *
 core_table_begin_read(CoreTable *table, Snapshot snapshot, CoreReadKind kind)
 {
 	CoreReader *reader = palloc0_object(CoreReader);
-	int			last = table->nkeys - 1;
-	int			i;
 
 	reader->table = table;
 	reader->relation = table_open(table->table_id, NoLock);
-	reader->index = index_open(table->index_id, AccessShareLock);
 	reader->snapshot = RegisterSnapshot(snapshot);
-	reader->direction = kind == CORE_READ_EQUAL ? ForwardScanDirection :
-		BackwardScanDirection;
+	reader->kind = kind;
 	reader->slot = table_slot_create(reader->relation, NULL);
+	reader->nblocks = InvalidBlockNumber;
+	/* others have places of another kind */
+	reader->remembers = table->remembers &&
+		reader->relation->rd_rel->relam == HEAP_TABLE_AM_OID;
+	if (reader->remembers && table->places == NULL)
+		table->places = core_make_places();
+	return reader;
+}
+
+static void
+open_index(CoreReader *reader)
+{
+	const CoreTable *table = reader->table;
+	int			last = table->nkeys - 1;
+	int			i;
+
+	reader->index = index_open(table->index_id, AccessShareLock);
 	for (i = 0; i < table->nkeys; i++)
 		set_scan_key(&reader->keys[i], table, reader->relation, reader->index,
 					 i, BTEqualStrategyNumber, InvalidOid, (Datum) 0);
-	if (kind == CORE_READ_UP_TO)
+	if (reader->kind == CORE_READ_UP_TO)
 		set_scan_key(&reader->keys[last], table, reader->relation,
 					 reader->index, last, BTLessEqualStrategyNumber, F_INT8LE,
 					 (Datum) 0);
 	reader->scan = core_index_beginscan(reader->relation, reader->index,
 										reader->snapshot, table->nkeys);
-	return reader;
+}
+
+/* Does the row that was read last have these keys, of a remembered table? */
+static bool
+has_keys(const CoreReader *reader, const Datum *keys)
+{
+	int			i;
+
+	for (i = 0; i < reader->table->nkeys; i++)
+	{
+		int			column = reader->table->keys[i] - 1;
+
+		if (reader->slot->tts_isnull[column] ||
+			DatumGetInt64(reader->slot->tts_values[column]) !=
+			DatumGetInt64(keys[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The row with these keys, of a table that remembers places, if it is where
+ * it was; else false, and the index has to be asked.  The table is locked, so
+ * it does not get shorter under us.
+ */
+bool
+core_table_recall(CoreReader *reader, const Datum *keys,
+				  const Datum **values, const bool **nulls)
+{
+	ItemPointerData tid;
+
+	if (!reader->remembers ||
+		!core_recall_place(reader->table->places, DatumGetInt64(keys[0]),
+						   DatumGetInt64(keys[1]), &tid))
+		return false;
+	if (reader->nblocks == InvalidBlockNumber)
+		reader->nblocks = RelationGetNumberOfBlocks(reader->relation);
+	if (ItemPointerGetBlockNumber(&tid) >= reader->nblocks ||
+		!table_tuple_fetch_row_version(reader->relation, &tid,
+									   reader->snapshot, reader->slot))
+		return false;
+	slot_getallattrs(reader->slot);
+	*values = reader->slot->tts_values;
+	*nulls = reader->slot->tts_isnull;
+	return has_keys(reader, keys);
 }
 
 void
@@ -609,6 +668,8 @@ core_table_seek(CoreReader *reader, const Datum *keys)
 {
 	int			i;
 
+	if (reader->scan == NULL)
+		open_index(reader);
 	for (i = 0; i < reader->table->nkeys; i++)
 		reader->keys[i].sk_argument = keys[i];
 	index_rescan(reader->scan, reader->keys, reader->table->nkeys, NULL, 0);
@@ -618,11 +679,18 @@ core_table_seek(CoreReader *reader, const Datum *keys)
 bool
 core_table_next(CoreReader *reader, const Datum **values, const bool **nulls)
 {
-	if (!index_getnext_slot(reader->scan, reader->direction, reader->slot))
+	if (!index_getnext_slot(reader->scan, reader->kind == CORE_READ_EQUAL ?
+							ForwardScanDirection : BackwardScanDirection,
+							reader->slot))
 		return false;
 	slot_getallattrs(reader->slot);
 	*values = reader->slot->tts_values;
 	*nulls = reader->slot->tts_isnull;
+	if (reader->remembers)
+		core_note_place(reader->table->places,
+						DatumGetInt64(reader->keys[0].sk_argument),
+						DatumGetInt64(reader->keys[1].sk_argument),
+						&reader->slot->tts_tid);
 	return true;
 }
 
@@ -636,10 +704,11 @@ core_table_row_is_own(CoreReader *reader)
 	bool		should_free;
 	HeapTuple	tuple = ExecFetchSlotHeapTuple(reader->slot, false,
 											   &should_free);
+	TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
 	bool		own;
 
 	own = (tuple->t_data->t_infomask & HEAP_UPDATED) == 0 &&
-		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+		TransactionIdIsCurrentTransactionId(xmin);
 	if (should_free)
 		heap_freetuple(tuple);
 	return own;
@@ -648,10 +717,13 @@ core_table_row_is_own(CoreReader *reader)
 void
 core_table_end_read(CoreReader *reader)
 {
-	index_endscan(reader->scan);
+	if (reader->scan != NULL)
+	{
+		index_endscan(reader->scan);
+		index_close(reader->index, NoLock);
+	}
 	ExecDropSingleTupleTableSlot(reader->slot);
 	UnregisterSnapshot(reader->snapshot);
-	index_close(reader->index, NoLock);
 	table_close(reader->relation, NoLock);
 	pfree(reader);
 }

@@ -12,6 +12,8 @@
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
+#include "core/places.h"
+
 #define CORE_MAX_KEYS		4
 
 /* What a table must offer beyond plain reading. */
@@ -41,6 +43,8 @@ typedef struct CoreTable
 	int			changes;		/* the one column that updates change, or 0 */
 	const char *guard;			/* trigger function of ours whose work the
 								 * caller does itself, or NULL */
+	bool		remembers;		/* readers note where rows are; for keys of
+								 * two bigints that are unique */
 
 	/* cached */
 	bool		known;
@@ -53,6 +57,7 @@ typedef struct CoreTable
 	Oid		   *index_ids;
 	IndexInfo **index_infos;
 	bool	   *index_unchanged;	/* does an update leave its key alone? */
+	CorePlaces *places;			/* where it remembers */
 	struct CoreTable *next;
 } CoreTable;
 
@@ -74,6 +79,8 @@ typedef struct CoreReader CoreReader;
 
 extern CoreReader *core_table_begin_read(CoreTable *table, Snapshot snapshot,
 										 CoreReadKind kind);
+extern bool core_table_recall(CoreReader *reader, const Datum *keys,
+							  const Datum **values, const bool **nulls);
 extern void core_table_seek(CoreReader *reader, const Datum *keys);
 extern bool core_table_next(CoreReader *reader, const Datum **values,
 							const bool **nulls);

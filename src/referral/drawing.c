@@ -429,7 +429,10 @@ set_ladder(Subject *subject, FunctionCallInfo fcinfo, int ladder, int as_of)
 		subject->as_of = PG_GETARG_TIMESTAMPTZ(as_of);
 }
 
-/* referral_tree(member, depth, width, ladder, as_of, charset, program) -> lines */
+/*
+ * referral_tree(member, depth, width, ladder, as_of, charset, program)
+ * -> lines
+ */
 Datum
 community_referral_tree(PG_FUNCTION_ARGS)
 {
@@ -461,7 +464,10 @@ community_referral_tree(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* referral_graph(member, depth, format, width, ladder, as_of, program) -> text */
+/*
+ * referral_graph(member, depth, format, width, ladder, as_of, program)
+ * -> text
+ */
 Datum
 community_referral_graph(PG_FUNCTION_ARGS)
 {

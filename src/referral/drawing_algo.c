@@ -120,7 +120,8 @@ draw_rest(ReferralDrawing *drawing, ReferralLine *line,
 	line->volume = 0;
 	for (; branch->next < branch->count; branch->next++)
 	{
-		const ReferralNode *node = &drawing->nodes[branch->order[branch->next]];
+		int64		place = branch->order[branch->next];
+		const ReferralNode *node = &drawing->nodes[place];
 
 		CHECK_FOR_INTERRUPTS();
 		line->volume += node->own + node->team;

@@ -28,7 +28,7 @@ typedef struct ReferralLine
 {
 	int32		level;
 	bool		last;			/* of its sponsor's lines? */
-	bool		cut;			/* are there members below that are not drawn? */
+	bool		cut;			/* are there more below than are drawn? */
 	int64		place;			/* or -1 */
 	int64		sponsor_place;
 	int64		more;			/* left out */

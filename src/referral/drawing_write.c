@@ -195,10 +195,10 @@ quote_mermaid(StringInfo out, const char *s)
 {
 	unsigned char c = (unsigned char) *s;
 
-	if (c >= 0x80 || c == ' ' || (c >= '0' && c <= '9') ||
+	if (c >= 0x80 || strchr(" ,@", c) != NULL || (c >= '0' && c <= '9') ||
 		(c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
 		return false;
-	if (strchr(",.-@", c) != NULL && s[1] != ' ')
+	if ((c == '.' || c == '-') && s[1] != ' ')
 		return false;
 	appendStringInfo(out, "#%d;", c);
 	return true;

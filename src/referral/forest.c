@@ -22,7 +22,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/table.h"
-#include "referral/referral.h"
+#include "referral/place.h"
 
 const char *const referral_columns[REFERRAL_COLUMNS] = {
 	"program_id", "member_id", "sponsor_id", "enroller_id", "joined_at",
@@ -37,7 +37,8 @@ static CoreTable member_table = {
 	.ncolumns = REFERRAL_COLUMNS,
 	.columns = referral_columns,
 	.nkeys = 2,
-	.keys = {REFERRAL_PROGRAM + 1, REFERRAL_MEMBER + 1}
+	.keys = {REFERRAL_PROGRAM + 1, REFERRAL_MEMBER + 1},
+	.remembers = true
 };
 
 static CoreTable sponsor_table = {
@@ -152,8 +153,8 @@ load_moves(ReferralForest *forest)
 }
 
 /*
- * Open the forest of a program, to be closed again.  Where referral_is_direct()
- * says so and as_of is DT_NOEND, no SQL is run.
+ * Open the forest of a program, to be closed again.  No SQL is run where
+ * referral_is_direct() says so and as_of is DT_NOEND.
  */
 ReferralForest *
 referral_open_forest(int64 program, Snapshot snapshot, TimestampTz as_of)
@@ -258,9 +259,12 @@ fetch_present(ReferralForest *forest, int64 member, ReferralEdge *edge)
 		forest->by_member = core_table_begin_read(&member_table,
 												  forest->snapshot,
 												  CORE_READ_EQUAL);
-	core_table_seek(forest->by_member, keys);
-	if (!core_table_next(forest->by_member, &values, &nulls))
-		return false;
+	if (!core_table_recall(forest->by_member, keys, &values, &nulls))
+	{
+		core_table_seek(forest->by_member, keys);
+		if (!core_table_next(forest->by_member, &values, &nulls))
+			return false;
+	}
 	set_edge(edge, values, nulls);
 	return true;
 }
@@ -448,15 +452,16 @@ referral_begin_walk(ReferralWalk *walk, ReferralForest *forest, int64 member)
 	walk->generation = 0;
 	walk->mark = member;
 	walk->next_mark = 1;
+	walk->in_cycle = false;
 }
 
 /*
- * One step up; false at the root.  Rows that were loaded past the guard may
- * close a cycle, which ends in an error: the mark stays behind at generations
+ * One step up; false at the root, or where a cycle closes: rows that were
+ * loaded past the guard may make one.  The mark stays behind at generations
  * that double, so a walk in a circle comes back to it.
  */
 bool
-referral_walk_up(ReferralWalk *walk)
+referral_walk_try(ReferralWalk *walk)
 {
 	int64		sponsor;
 
@@ -465,13 +470,9 @@ referral_walk_up(ReferralWalk *walk)
 		!walk->edge.has_sponsor)
 		return false;
 	sponsor = walk->edge.sponsor;
-	if (sponsor == walk->mark)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the sponsors of member %lld of program %lld form a cycle",
-						(long long) sponsor,
-						(long long) walk->forest->program),
-				 errhint("community.referral_check() lists such faults.")));
+	walk->in_cycle = sponsor == walk->mark;
+	if (walk->in_cycle)
+		return false;
 	walk->member = sponsor;
 	if (++walk->generation == walk->next_mark)
 	{
@@ -479,4 +480,20 @@ referral_walk_up(ReferralWalk *walk)
 		walk->next_mark *= 2;
 	}
 	return true;
+}
+
+/* The same, with an error for a cycle. */
+bool
+referral_walk_up(ReferralWalk *walk)
+{
+	bool		going = referral_walk_try(walk);
+
+	if (walk->in_cycle)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the sponsors of member %lld of program \"%s\" form a cycle",
+						(long long) walk->mark,
+						referral_program_name(walk->forest->program)),
+				 errhint("community.referral_check() lists such faults.")));
+	return going;
 }

@@ -107,7 +107,10 @@ begin_rows(FunctionCallInfo fcinfo, const char *function)
 	return info;
 }
 
-/* upline(member, levels, as_of, program) -> level, member_id, joined_at, lapses_at */
+/*
+ * upline(member, levels, as_of, program)
+ * -> level, member_id, joined_at, lapses_at
+ */
 Datum
 community_upline(PG_FUNCTION_ARGS)
 {
@@ -157,7 +160,10 @@ put_found(const ReferralFound *found, void *arg)
 	tuplestore_putvalues(info->setResult, info->expectedDesc, values, nulls);
 }
 
-/* downline(member, levels, as_of, program) -> level, member_id, sponsor_id, joined_at */
+/*
+ * downline(member, levels, as_of, program)
+ * -> level, member_id, sponsor_id, joined_at
+ */
 Datum
 community_downline(PG_FUNCTION_ARGS)
 {

@@ -18,6 +18,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "referral/place.h"
 #include "referral/reading.h"
 
 typedef struct Child
@@ -53,9 +54,9 @@ add_child(const ReferralEdge *edge, void *arg)
 	if (edge->member == children->start)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the sponsors of member %lld of program %lld form a cycle",
+				 errmsg("the sponsors of member %lld of program \"%s\" form a cycle",
 						(long long) edge->member,
-						(long long) children->program),
+						referral_program_name(children->program)),
 				 errhint("community.referral_check() lists such faults.")));
 	if (children->count == children->size)
 	{
