@@ -106,6 +106,13 @@ my @matrix = (
 	[ q{SELECT * FROM community.ladder_version, community.tenure, community.tier_ruling}, $no, $no, 'ok', 'ok', 'ok' ],
 	[ q{UPDATE community.ladder_version SET definition = '{}'},            $no, $no,  $no,  $no,  'CM007' ],
 	[ q{DELETE FROM community.ladder},                                     $no, $no,  $no,  $no,  'CM007' ],
+	[ q{SELECT community.enroll(50, sponsor => 1)},                        $no, 'ok', $no,  $no,  'ok' ],
+	[ q{SELECT community.reparent(1, NULL, 'r')},                          $no, 'ok', $no,  $no,  'ok' ],
+	[ q{SELECT community.define_referrals(paid_levels => 2)},              $no, $no,  $no,  $no,  'ok' ],
+	[ q{SELECT * FROM community.referral_check()},                         $no, $no,  $no,  'ok', 'ok' ],
+	[ q{SELECT * FROM community.referral, community.referral_move},        $no, $no,  'ok', 'ok', 'ok' ],
+	[ q{INSERT INTO community.referral (program_id, member_id, sponsor_id) VALUES (1, 1, 1)}, $no, $no, $no, $no, 'CM040' ],
+	[ q{TRUNCATE community.referral},                                      $no, $no,  $no,  $no,  'CM007' ],
 	[ q{CREATE TABLE community.mine (a int)},                              $no, $no,  $no,  $no,  $no ],
 	[ q{CREATE FUNCTION community.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'}, $no, $no, $no, $no, $no ]);
 foreach my $row (@matrix)
