@@ -20,6 +20,7 @@
 #include "core/errors.h"
 #include "points/envelope.h"
 #include "points/ledger.h"
+#include "referral/label.h"
 #include "tier/seats.h"
 
 #define MAX_BATCH		1000000
@@ -27,6 +28,7 @@
 #define ENVELOPES_A_BATCH	100
 #define DEFAULT_MINIMUM	16
 #define DEFAULT_BATCH	100000
+#define LABEL_STEPS		3
 
 /* Ranges of ids never grow beyond that. */
 #define MAX_WIDTH		(INT64CONST(1) << 40)
@@ -209,6 +211,33 @@ hand_out_seats(ActivityJob *job)
 	activity_commit_batch(job);
 }
 
+/*
+ * Make labels anew when they are old.  The first time that takes steps, each
+ * in a transaction of its own; what cannot be done now is left to the next
+ * run.
+ */
+static void
+relabel(ActivityJob *job)
+{
+	int			step;
+	bool		waits = true;
+
+	for (step = 0; waits && step < LABEL_STEPS; step++)
+	{
+		ReferralRelabelled result = {.done = true};
+		CoreScope	scope;
+
+		points_pin_isolation(job->name);
+		core_enter(&scope);
+		if (referral_labels_are_old(job->program))
+			referral_relabel(job->program, &result);
+		core_leave(&scope);
+		waits = !result.done;
+		activity_advance_job(job, result.labelled, (Datum) 0);
+		activity_commit_batch(job);
+	}
+}
+
 /* CALL run_maintenance(as_of, program) */
 Datum
 community_run_maintenance(PG_FUNCTION_ARGS)
@@ -232,6 +261,7 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 		hand_out_seats(job);
 		activity_review_tiers(job, as_of);
 		fold_ranges(job, from, to, DEFAULT_MINIMUM, DEFAULT_BATCH);
+		relabel(job);
 		activity_finish_job(job);
 	}
 	PG_CATCH();

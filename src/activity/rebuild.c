@@ -14,6 +14,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "points/ledger.h"
+#include "referral/label.h"
 #include "score/engagement.h"
 #include "tier/tier.h"
 
@@ -30,7 +31,8 @@ community_rebuild(PG_FUNCTION_ARGS)
 	}			known[] = {
 		{"engagement", score_rebuild_engagement},
 		{"accounts", points_rebuild_accounts},
-		{"standings", tier_rebuild_standings}
+		{"standings", tier_rebuild_standings},
+		{"referral labels", referral_rebuild_labels}
 	};
 	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CoreScope	scope;
@@ -44,7 +46,7 @@ community_rebuild(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot rebuild \"%s\"", what),
-				 errhint("What can be rebuilt is \"engagement\", \"accounts\" and \"standings\".")));
+				 errhint("What can be rebuilt is \"engagement\", \"accounts\", \"standings\" and \"referral labels\".")));
 	core_enter(&scope);
 	changed = known[i].rebuild(PG_GETARG_INT64(1));
 	core_leave(&scope);

@@ -24,7 +24,7 @@ BEGIN
 				'claim_seat', 'release_seat', 'settle_payments',
 				'has_benefit', 'benefits', 'awards', 'evaluate', 'tier',
 				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'reparent')
+				'tier_is_attained', 'reparent', 'downline_count')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -51,7 +51,8 @@ BEGIN
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
 				'measure_value', 'has_benefit', 'benefits', 'awards',
 				'tier', 'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
+				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate',
+				'downline_count', 'downline_sizes', 'structural_virality')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;

@@ -29,6 +29,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
+#include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
@@ -40,7 +41,9 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/predicate.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -440,6 +443,23 @@ core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
 	return found;
 }
 
+/* Keys for rows whose last key is in a range. */
+static void
+set_range_keys(ScanKey scan_keys, const CoreTable *table, Relation relation,
+			   Relation index, const Datum *keys, int64 after, int64 to)
+{
+	int			last = table->nkeys - 1;
+	int			i;
+
+	for (i = 0; i < last; i++)
+		set_scan_key(&scan_keys[i], table, relation, index, i,
+					 BTEqualStrategyNumber, InvalidOid, keys[i]);
+	set_scan_key(&scan_keys[last], table, relation, index, last,
+				 BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
+	set_scan_key(&scan_keys[last + 1], table, relation, index, last,
+				 BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+}
+
 /*
  * Visit the rows that the snapshot sees, in order, whose last key, a bigint,
  * is above "after" and at most "to", and whose other keys are these.  Values
@@ -455,15 +475,8 @@ core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
 	ScanKeyData scan_keys[CORE_MAX_KEYS + 1];
 	int			last = table->nkeys - 1;
 	IndexScanDesc scan;
-	int			i;
 
-	for (i = 0; i < last; i++)
-		set_scan_key(&scan_keys[i], table, relation, index, i,
-					 BTEqualStrategyNumber, InvalidOid, keys[i]);
-	set_scan_key(&scan_keys[last], table, relation, index, last,
-				 BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
-	set_scan_key(&scan_keys[last + 1], table, relation, index, last,
-				 BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
+	set_range_keys(scan_keys, table, relation, index, keys, after, to);
 	snapshot = RegisterSnapshot(snapshot);
 	scan = core_index_beginscan(relation, index, snapshot, last + 2);
 	index_rescan(scan, scan_keys, last + 2, NULL, 0);
@@ -478,6 +491,57 @@ core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
 	UnregisterSnapshot(snapshot);
 	index_close(index, NoLock);
 	table_close(relation, NoLock);
+}
+
+/*
+ * How many rows does the snapshot see whose last key, a bigint, is above
+ * "after" and at most "to", and whose other keys are these?  Rows in pages
+ * that everybody sees are counted in the index alone.
+ */
+int64
+core_table_count(CoreTable *table, Snapshot snapshot, Datum *keys,
+				 int64 after, int64 to)
+{
+	Relation	relation = table_open(table->table_id, NoLock);
+	Relation	index = index_open(table->index_id, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	ScanKeyData scan_keys[CORE_MAX_KEYS + 1];
+	int			last = table->nkeys - 1;
+	Buffer		visibility = InvalidBuffer;
+	IndexScanDesc scan;
+	ItemPointer tid;
+	int64		count = 0;
+
+	set_range_keys(scan_keys, table, relation, index, keys, after, to);
+	snapshot = RegisterSnapshot(snapshot);
+	scan = core_index_beginscan(relation, index, snapshot, last + 2);
+	/* keeps the page of the index pinned, so that no entry is reused */
+	scan->xs_want_itup = true;
+	index_rescan(scan, scan_keys, last + 2, NULL, 0);
+	while ((tid = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (VM_ALL_VISIBLE(relation, ItemPointerGetBlockNumber(tid),
+						   &visibility))
+		{
+			PredicateLockPage(relation, ItemPointerGetBlockNumber(tid),
+							  snapshot);
+			count++;
+		}
+		else if (index_fetch_heap(scan, slot))
+		{
+			ExecClearTuple(slot);
+			count++;
+		}
+	}
+	if (visibility != InvalidBuffer)
+		ReleaseBuffer(visibility);
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	index_close(index, NoLock);
+	table_close(relation, NoLock);
+	return count;
 }
 
 struct CoreReader

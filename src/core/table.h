@@ -87,6 +87,8 @@ typedef void (*CoreVisit) (const Datum *values, const bool *nulls, void *arg);
 extern void core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys,
 							int64 after, int64 to, CoreVisit visit,
 							void *arg);
+extern int64 core_table_count(CoreTable *table, Snapshot snapshot,
+							  Datum *keys, int64 after, int64 to);
 extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls,
 							  bool is_new);
 

@@ -148,21 +148,9 @@ referral_read_pass(int64 program, TimestampTz as_of, const char *purpose)
 
 /* The moment that an argument names; null is the present. */
 static TimestampTz
-as_of_argument(FunctionCallInfo fcinfo, int argno, const char *function)
+as_of_argument(FunctionCallInfo fcinfo, int argno)
 {
-	TimestampTz at;
-
-	if (PG_ARGISNULL(argno))
-		return DT_NOEND;
-	at = PG_GETARG_TIMESTAMPTZ(argno);
-	if (TIMESTAMP_NOT_FINITE(at))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("time \"%s\" is out of range",
-						timestamptz_to_str(at)),
-				 errhint("Leave as_of of %s() out for the forest as it is.",
-						 function)));
-	return at;
+	return PG_ARGISNULL(argno) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(argno);
 }
 
 enum
@@ -212,7 +200,7 @@ community_downline_sizes(PG_FUNCTION_ARGS)
 	int32		i;
 
 	core_refuse_nulls(fcinfo, "downline_sizes", names, 1 << 0);
-	as_of = as_of_argument(fcinfo, 0, "downline_sizes");
+	as_of = as_of_argument(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 	core_enter(&scope);
 	(void) core_program_name(PG_GETARG_INT64(1));
@@ -304,7 +292,7 @@ community_structural_virality(PG_FUNCTION_ARGS)
 	int32		i;
 
 	core_refuse_nulls(fcinfo, "structural_virality", names, 1 << 0);
-	as_of = as_of_argument(fcinfo, 0, "structural_virality");
+	as_of = as_of_argument(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 	core_enter(&scope);
 	(void) core_program_name(PG_GETARG_INT64(1));

@@ -245,7 +245,13 @@ read_state_by_sql(Datum *keys, Snapshot snapshot, ReferralState *state)
 	state->labels = isnull ? 0 : DatumGetInt64(labels);
 }
 
-/* Where referral_forest is as installed, no SQL is run. */
+bool
+referral_state_is_direct(void)
+{
+	return core_table_is_usable(&forest_table);
+}
+
+/* Where referral_state_is_direct() says so, no SQL is run. */
 void
 referral_read_state(int64 program, Snapshot snapshot, ReferralState *state)
 {

@@ -62,6 +62,7 @@ extern int32 referral_maximum_depth(int64 program);
 /* place.c */
 extern char *referral_program_name(int64 program);
 extern void referral_find_place(ReferralPlace *place, CoreScope *scope);
+extern bool referral_state_is_direct(void);
 extern void referral_read_state(int64 program, Snapshot snapshot,
 								ReferralState *state);
 extern int32 referral_measure(ReferralForest *forest, int64 sponsor,
