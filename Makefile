@@ -47,6 +47,7 @@ SQL_PARTS = src/core/prelude.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
 	src/tier/seats_check.sql src/tier/benefit_check.sql \
 	src/referral/commission_check.sql \
+	src/referral/label_check.sql \
 	src/core/check_tail.sql src/core/grants.sql
 
 DATA = $(wildcard upgrade/$(EXTENSION)--*--*.sql)

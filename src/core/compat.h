@@ -113,6 +113,13 @@
 #define core_local_transaction() (MyProc->lxid)
 #endif
 
+/* 17 numbers processes anew; whose is a virtual transaction? */
+#if PG_VERSION_NUM >= 170000
+#define core_vxid_proc(vxid) ProcNumberGetProc((vxid).procNumber)
+#else
+#define core_vxid_proc(vxid) BackendIdGetProc((vxid).backendId)
+#endif
+
 /* 17 lets an index keep things open between rows */
 #if PG_VERSION_NUM >= 170000
 #define core_index_insert_cleanup(index, info) \

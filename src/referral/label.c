@@ -379,8 +379,8 @@ refuse_rings(int64 program, const ReferralPass *pass)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("%d members of program %lld stand in or below a cycle of sponsors",
-					pass->count - pass->reached, (long long) program),
+			 errmsg("%d members of program \"%s\" stand in or below a cycle of sponsors",
+					pass->count - pass->reached, core_program_name(program)),
 			 errhint("community.referral_check() lists such faults.")));
 }
 
@@ -511,12 +511,11 @@ referral_rebuild_labels(int64 program)
 {
 	ReferralRelabelled result;
 
-	(void) core_program_name(program);
 	referral_relabel(program, &result);
 	if (!result.done)
 		ereport(NOTICE,
-				(errmsg("labels of program %lld are announced, and wait for %s",
-						(long long) program, result.waits_for),
+				(errmsg("labels of program \"%s\" are announced, and wait for %s",
+						core_program_name(program), result.waits_for),
 				 errhint("Call this again in another transaction.")));
 	return result.labelled;
 }

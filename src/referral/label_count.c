@@ -109,9 +109,9 @@ count_by_visiting(int64 program, int64 member, TimestampTz as_of)
 		if (found.count > REFERRAL_MAX_MEMBERS)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("more than %d members stand below member %lld of program %lld",
+					 errmsg("more than %d members stand below member %lld of program \"%s\"",
 							REFERRAL_MAX_MEMBERS, (long long) member,
-							(long long) program)));
+							core_program_name(program))));
 	}
 	result = found.count - 1;
 	referral_map_end(&found);

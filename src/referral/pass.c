@@ -44,7 +44,7 @@ typedef struct RowTaker
 
 typedef struct Purpose
 {
-	int64		program;
+	const char *program;
 	const char *name;
 } Purpose;
 
@@ -62,14 +62,13 @@ refuse_memory(int64 members, Size needed, void *arg)
 	if (members > REFERRAL_MAX_MEMBERS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("forest of program %lld has more than %d members",
-						(long long) purpose->program,
-						REFERRAL_MAX_MEMBERS)));
+				 errmsg("forest of program \"%s\" has more than %d members",
+						purpose->program, REFERRAL_MAX_MEMBERS)));
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("%s of program %lld needs more memory than it may take",
-					purpose->name, (long long) purpose->program),
-			 errdetail("It needs %zu kB for the first %lld members, maintenance_work_mem is %d kB.",
+			 errmsg("%s of program \"%s\" need more memory than allowed",
+					purpose->name, purpose->program),
+			 errdetail("They need %zu kB for the first %lld members, maintenance_work_mem is %d kB.",
 					   needed / KILOBYTE, (long long) members,
 					   maintenance_work_mem),
 			 errhint("Raise maintenance_work_mem to 64 bytes a member and more.")));
@@ -126,7 +125,7 @@ referral_read_pass(int64 program, TimestampTz as_of, const char *purpose)
 		.nargs = 2,
 		.argtypes = {INT8OID, TIMESTAMPTZOID}
 	};
-	Purpose		about = {program, purpose};
+	Purpose		about = {core_program_name(program), purpose};
 	ReferralCare care = {check_interrupts, refuse_memory, &about,
 	maintenance_work_mem * KILOBYTE};
 	RowTaker	taker = {{take_row, take_startup, take_shutdown,
@@ -203,8 +202,7 @@ community_downline_sizes(PG_FUNCTION_ARGS)
 	as_of = as_of_argument(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 	core_enter(&scope);
-	(void) core_program_name(PG_GETARG_INT64(1));
-	pass = referral_read_pass(PG_GETARG_INT64(1), as_of, "downline_sizes()");
+	pass = referral_read_pass(PG_GETARG_INT64(1), as_of, "downline sizes");
 	for (i = 0; i < pass->count; i++)
 	{
 		if (i % REFERRAL_INTERRUPT_ROWS == 0)
@@ -295,9 +293,8 @@ community_structural_virality(PG_FUNCTION_ARGS)
 	as_of = as_of_argument(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 	core_enter(&scope);
-	(void) core_program_name(PG_GETARG_INT64(1));
 	pass = referral_read_pass(PG_GETARG_INT64(1), as_of,
-							  "structural_virality()");
+							  "figures of trees");
 	trees = referral_pass_trees(pass);
 	context = AllocSetContextCreate(CurrentMemoryContext, "community tree",
 									ALLOCSET_SMALL_SIZES);
