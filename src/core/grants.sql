@@ -24,7 +24,10 @@ BEGIN
 				'claim_seat', 'release_seat', 'settle_payments',
 				'has_benefit', 'benefits', 'awards', 'evaluate', 'tier',
 				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'reparent')
+				'tier_is_attained', 'reparent',
+				'issue_code', 'revoke_code', 'redeem_code', 'share', 'record_click', 'attribute',
+				'sanction_subtree', 'lift_sanction', 'add_identity', 'normalise_identity',
+				'review_referrals', 'decide_flag', 'referral_is_held')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -51,7 +54,11 @@ BEGIN
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
 				'measure_value', 'has_benefit', 'benefits', 'awards',
 				'tier', 'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
+				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate',
+				'referral_funnel', 'referral_is_held', 'shared_identities', 'short_chains',
+				'check_fraud_parameters', 'fraud_same_identity', 'fraud_rejoined', 'fraud_ring',
+				'fraud_same_address', 'fraud_velocity', 'fraud_chain', 'fraud_star',
+				'fraud_too_fast', 'fraud_reward')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -71,6 +78,12 @@ BEGIN
 		' community.award, community.award_requirement, community.award_given,'
 		' community.referral, community.referral_move, community.referral_forest,'
 		' community.referral_label, community.referral_setting,'
+		' community.referral_campaign, community.referral_code, community.referral_code_use,'
+		' community.referral_invitation, community.referral_share, community.referral_click,'
+		' community.referral_conversion, community.share_status,'
+		' community.referral_sanction, community.referral_sanctioned,'
+		' community.sanctioned_member, community.referral_identity, community.fraud_rule,'
+		' community.referral_flag, community.referral_decision, community.held_member,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;
@@ -94,6 +107,8 @@ BEGIN
 		SELECT c.oid::regclass FROM pg_class AS c
 		WHERE c.relnamespace = 'community'::regnamespace
 			AND c.relkind IN ('r', 'p', 'v')
+			-- with the salt, hashes of identities could be tried out
+			AND c.relname <> 'referral_salt'
 	LOOP
 		EXECUTE format('GRANT SELECT ON %s TO %s', thing, role);
 	END LOOP;

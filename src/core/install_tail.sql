@@ -25,6 +25,10 @@
 				('award_given', 'given_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('referral_move', 'move_id', 'community.next_id()'),
+				('referral_sanction', 'sanction_id', 'community.next_id()'),
+				('fraud_rule', 'rule_id', 'community.next_id()'),
+				('referral_flag', 'flag_id', 'community.next_id()'),
+				('referral_decision', 'decision_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
@@ -38,7 +42,10 @@
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
 				('envelope_claim'), ('tier_seat_request'),
-				('referral_move')) AS r (relation)
+				('referral_move'), ('referral_code_use'), ('referral_invitation'),
+				('referral_share'), ('referral_click'), ('referral_conversion'),
+				('referral_sanctioned'),
+				('referral_decision')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
@@ -108,13 +115,22 @@
 			FOR EACH STATEMENT EXECUTE FUNCTION community.guard_referrals();
 	END IF;
 
+	-- fraud rules that have raised flags
+	IF NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = 'community.fraud_rule'::regclass
+				AND t.tgfoid = 'community.guard_fraud_rules()'::regprocedure) THEN
+		CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.fraud_rule
+			FOR EACH ROW EXECUTE FUNCTION community.guard_fraud_rules();
+	END IF;
+
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
 				('benefit'), ('tier_benefit'), ('award'),
-				('ladder_version'), ('referral_setting')) AS w (relation)
+				('ladder_version'), ('referral_setting'),
+				('referral_sanction')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)
