@@ -157,17 +157,18 @@ check_age(const ReferralGates *gates, int64 inviter, TimestampTz since,
 {
 	TimestampTz from = period_add_interval(since, &gates->age,
 										   period_zone(gates->time_zone));
+	Datum		age;
 
 	if (at >= from)
 		return;
+	age = DirectFunctionCall1(interval_out, IntervalPGetDatum(&gates->age));
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_REFERRAL_REFUSED),
 			 errmsg("member %lld may not invite before %s",
 					(long long) inviter, timestamptz_to_str(from)),
 			 errdetail("Inviters of program \"%s\" must have been members for %s.",
 					   core_program_name(gates->program),
-					   DatumGetCString(DirectFunctionCall1(interval_out,
-														   IntervalPGetDatum(&gates->age))))));
+					   DatumGetCString(age))));
 }
 
 static void

@@ -176,8 +176,10 @@ normalise(const char *kind, const char *value)
 Datum
 community_normalise_identity(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(normalise(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-											   text_to_cstring(PG_GETARG_TEXT_PP(1)))));
+	char	   *kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *value = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	PG_RETURN_TEXT_P(cstring_to_text(normalise(kind, value)));
 }
 
 /* The program has a salt; whoever draws one first, draws it for all. */
