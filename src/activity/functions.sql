@@ -28,12 +28,13 @@ CREATE FUNCTION community.enroll(
 	joined_at pg_catalog.timestamptz DEFAULT pg_catalog.now(),
 	external_id pg_catalog.text DEFAULT NULL,
 	attributes pg_catalog.jsonb DEFAULT NULL,
+	visitor pg_catalog.text DEFAULT NULL,
 	program pg_catalog.int8 DEFAULT community.current_program())
 RETURNS pg_catalog.int8
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_enroll';
 COMMENT ON FUNCTION community.enroll IS
-'enrolls a member, by id or external_id, and gives the id; idempotent';
+'enrolls a member, by id or external_id, under who brought it: a sponsor, the owner of a code, or who shared the link it clicked on as a visitor; gives the id; idempotent';
 REVOKE ALL ON FUNCTION community.enroll FROM PUBLIC;
 
 CREATE FUNCTION community.member_id(

@@ -18,6 +18,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "points/ledger.h"
+#include "referral/invite.h"
 #include "referral/referral.h"
 #include "score/engagement.h"
 #include "tier/seats.h"
@@ -171,45 +172,105 @@ activity_enroll(int64 program, bool has_member, int64 member,
 	}
 }
 
+/* Is it a new member, in a program that wants to know who brings it? */
+static bool
+needs_inviter(int64 program, bool has_member, int64 member, Datum external_id)
+{
+	FoundMember found;
+
+	return referral_gates(program)->sponsor_required &&
+		!(has_member && find_member(program, true, member, 0, &found)) &&
+		!(external_id != (Datum) 0 &&
+		  find_member(program, false, 0, external_id, &found));
+}
+
 /*
- * enroll(member, sponsor, code, joined_at, external_id, attributes, program)
- * -> bigint
+ * Put a member under who brings it, if anybody does.  A sponsor and a code
+ * must agree; a visitor's clicks count where neither is given.
+ */
+static bool
+bring_member(FunctionCallInfo fcinfo, int64 program, int64 member,
+			 TimestampTz joined_at)
+{
+	int64		sponsor;
+
+	if (!PG_ARGISNULL(2))
+	{
+		referral_lock_brought(program, member);
+		sponsor = referral_redeem(program, member, PG_GETARG_DATUM(2),
+								  joined_at);
+		if (!PG_ARGISNULL(1) && PG_GETARG_INT64(1) != sponsor)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invitation code \"%s\" brings under member %lld, not %lld",
+							text_to_cstring(PG_GETARG_TEXT_PP(2)),
+							(long long) sponsor,
+							(long long) PG_GETARG_INT64(1)),
+					 errhint("Give the sponsor or the code.")));
+		return true;
+	}
+	if (!PG_ARGISNULL(1))
+	{
+		(void) referral_bind(program, member, PG_GETARG_INT64(1), joined_at,
+							 referral_lapses_at(program, joined_at));
+		return true;
+	}
+	if (PG_ARGISNULL(6))
+		return false;
+	referral_lock_brought(program, member);
+	return referral_attribute(program, member, PG_GETARG_DATUM(6), joined_at,
+							  &sponsor);
+}
+
+/*
+ * enroll(member, sponsor, code, joined_at, external_id, attributes, visitor,
+ * program) -> bigint
  */
 Datum
 community_enroll(PG_FUNCTION_ARGS)
 {
+	bool		has_member = !PG_ARGISNULL(0);
+	Datum		external_id = (Datum) 0;
 	TimestampTz joined_at;
 	CoreScope	scope;
+	int64		program;
 	int64		member;
+	bool		needy;
 
 	if (PG_ARGISNULL(0) && PG_ARGISNULL(4))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a member needs an id or an external id")));
-	if (!PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("invitation codes are not supported by community %s",
-						COMMUNITY_VERSION),
-				 errhint("Leave the argument code out, or give sponsor.")));
-	if (PG_ARGISNULL(3) || PG_ARGISNULL(6))
+	if (PG_ARGISNULL(3) || PG_ARGISNULL(7))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("joined_at and program must not be null")));
+	program = PG_GETARG_INT64(7);
 	joined_at = PG_GETARG_TIMESTAMPTZ(3);
 	activity_check_time(joined_at);
 	if (!PG_ARGISNULL(4))
+	{
 		(void) core_name_argument(PG_GETARG_TEXT_PP(4), "external id");
+		external_id = PG_GETARG_DATUM(4);
+	}
+	if (!PG_ARGISNULL(6))
+		(void) core_name_argument(PG_GETARG_TEXT_PP(6), "visitor");
 
 	core_enter(&scope);
-	member = activity_enroll(PG_GETARG_INT64(6), !PG_ARGISNULL(0),
-							 PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0),
-							 PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4),
+	member = has_member ? PG_GETARG_INT64(0) : 0;
+	needy = needs_inviter(program, has_member, member, external_id);
+	member = activity_enroll(program, has_member, member, external_id,
 							 joined_at,
 							 PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5));
-	if (!PG_ARGISNULL(1))
-		(void) referral_bind(PG_GETARG_INT64(6), member, PG_GETARG_INT64(1),
-							 joined_at, DT_NOEND);
+	if (!bring_member(fcinfo, program, member, joined_at) && needy)
+		ereport(ERROR,
+				(errcode(COMMUNITY_ERRCODE_REFERRAL_REFUSED),
+				 errmsg("program \"%s\" takes new members by invitation only",
+						core_program_name(program)),
+				 PG_ARGISNULL(6) ? 0 :
+				 errdetail("No click of visitor \"%s\" counts.",
+						   text_to_cstring(PG_GETARG_TEXT_PP(6))),
+				 errhint("Give a sponsor, an invitation code, or a visitor who clicked on a shared link.")));
 	core_leave(&scope);
 	PG_RETURN_INT64(member);
 }

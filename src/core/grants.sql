@@ -26,7 +26,10 @@ BEGIN
 				'evaluate', 'tier', 'tenures', 'tier_history', 'progress', 'projected_tier',
 				'explain_tier', 'tier_is_attained', 'upline', 'downline', 'is_upline',
 				'generation', 'common_sponsor', 'referral_tree', 'referral_graph',
-				'downline_count', 'reparent')
+				'downline_count', 'reparent', 'issue_code', 'revoke_code', 'redeem_code',
+				'share', 'record_click', 'attribute', 'sanction_subtree', 'lift_sanction',
+				'add_identity', 'normalise_identity', 'review_referrals', 'decide_flag',
+				'referral_is_held')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -59,7 +62,10 @@ BEGIN
 				'downline_count', 'downline_sizes', 'structural_virality', 'referral_as_of',
 				'referral_metrics', 'cohort_k', 'cycle_time', 'generations',
 				'reproduction_number', 'referred_orders', 'metric_time_zone',
-				'commission_headcount')
+				'commission_headcount', 'referral_funnel', 'referral_is_held',
+				'shared_identities', 'short_chains', 'check_fraud_parameters',
+				'fraud_same_identity', 'fraud_rejoined', 'fraud_ring', 'fraud_same_address',
+				'fraud_velocity', 'fraud_chain', 'fraud_star', 'fraud_too_fast', 'fraud_reward')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -80,6 +86,15 @@ BEGIN
 		' community.signup_reward, community.signup_reward_given, community.referral,'
 		' community.referral_move, community.referral_forest, community.referral_label,'
 		' community.referral_setting, community.counted_event TO %s', role);
+		' community.referral, community.referral_move, community.referral_forest,'
+		' community.referral_label, community.referral_setting,'
+		' community.referral_campaign, community.referral_code, community.referral_code_use,'
+		' community.referral_invitation, community.referral_share, community.referral_click,'
+		' community.referral_conversion, community.share_status,'
+		' community.referral_sanction, community.referral_sanctioned,'
+		' community.sanctioned_member, community.referral_identity, community.fraud_rule,'
+		' community.referral_flag, community.referral_decision, community.held_member,'
+		' community.counted_event TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS
@@ -102,6 +117,8 @@ BEGIN
 		SELECT c.oid::regclass FROM pg_class AS c
 		WHERE c.relnamespace = 'community'::regnamespace
 			AND c.relkind IN ('r', 'p', 'v')
+			-- with the salt, hashes of identities could be tried out
+			AND c.relname <> 'referral_salt'
 	LOOP
 		EXECUTE format('GRANT SELECT ON %s TO %s', thing, role);
 	END LOOP;

@@ -29,6 +29,10 @@
 				('commission_rate', 'rate_id', 'community.next_id()'),
 				('signup_reward', 'reward_id', 'community.next_id()'),
 				('signup_reward_given', 'given_id', 'community.next_id()'),
+				('referral_sanction', 'sanction_id', 'community.next_id()'),
+				('fraud_rule', 'rule_id', 'community.next_id()'),
+				('referral_flag', 'flag_id', 'community.next_id()'),
+				('referral_decision', 'decision_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
@@ -42,8 +46,9 @@
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
 				('envelope_claim'), ('tier_seat_request'), ('tier_change'),
-				('referral_move'),
-				('commission')) AS r (relation)
+				('referral_move'), ('commission'), ('referral_code_use'),
+				('referral_invitation'), ('referral_share'), ('referral_click'),
+				('referral_conversion'), ('referral_sanctioned'), ('referral_decision')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
@@ -136,6 +141,14 @@
 			FOR EACH STATEMENT EXECUTE FUNCTION community.guard_referrals();
 	END IF;
 
+	-- fraud rules that have raised flags
+	IF NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = 'community.fraud_rule'::regclass
+				AND t.tgfoid = 'community.guard_fraud_rules()'::regprocedure) THEN
+		CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.fraud_rule
+			FOR EACH ROW EXECUTE FUNCTION community.guard_fraud_rules();
+	END IF;
+
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
@@ -143,7 +156,8 @@
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
 				('benefit'), ('tier_benefit'), ('award'),
 				('ladder_version'), ('referral_setting'),
-				('commission_plan'), ('commission_rate'), ('signup_reward')) AS w (relation)
+				('commission_plan'), ('commission_rate'), ('signup_reward'),
+				('referral_sanction')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)

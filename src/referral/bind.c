@@ -15,6 +15,7 @@
 #include "core/errors.h"
 #include "core/table.h"
 #include "referral/guard.h"
+#include "referral/invite.h"
 #include "referral/place.h"
 
 static CoreTable insert_table = {
@@ -124,6 +125,8 @@ referral_bind(int64 program, int64 member, int64 sponsor,
 	};
 
 	referral_find_place(&place, NULL);
+	if (!place.bound)
+		referral_admit(program, sponsor, member, !place.late, joined_at);
 	if (!place.bound && insert_row(&place, joined_at, lapses_at))
 	{
 		if (place.late)

@@ -104,6 +104,9 @@
 			sponsor_required boolean NOT NULL DEFAULT false,
 			binding text NOT NULL DEFAULT 'permanent',
 			binding_window interval,
+			late_bindings boolean NOT NULL DEFAULT true,
+			touch text NOT NULL DEFAULT 'last',
+			click_window interval NOT NULL DEFAULT '30 days',
 			inviter_ladder text,
 			inviter_tier text,
 			inviter_age interval,
@@ -116,10 +119,16 @@
 				CHECK (binding IN ('permanent', 'window', 'rebindable')),
 			CONSTRAINT referral_setting_window_check
 				CHECK ((binding = 'window') = (binding_window IS NOT NULL)),
+			CONSTRAINT referral_setting_positive_check
+				CHECK (binding_window > interval '0' AND click_window > interval '0'
+					AND inviter_age >= interval '0'),
+			CONSTRAINT referral_setting_touch_check CHECK (touch IN ('first', 'last')),
 			CONSTRAINT referral_setting_tier_check
 				CHECK ((inviter_ladder IS NULL) = (inviter_tier IS NULL)),
 			CONSTRAINT referral_setting_invitations_check
-				CHECK (invitations >= 0 AND (invitations IS NULL) = (invitation_period IS NULL))
+				CHECK (invitations >= 0 AND (invitations IS NULL) = (invitation_period IS NULL)),
+			CONSTRAINT referral_setting_period_check
+				CHECK (invitation_period::text NOT LIKE 'rolling %')
 		);
 		COMMENT ON TABLE community.referral_setting IS 'how a program''s referrals work; without a row, as the defaults say';
 		COMMENT ON COLUMN community.referral_setting.program_id IS 'the program';
@@ -129,9 +138,12 @@
 		COMMENT ON COLUMN community.referral_setting.binding IS
 			'permanent: the first sponsor stays; window: for binding_window, then another may take its place; rebindable: the last one counts';
 		COMMENT ON COLUMN community.referral_setting.binding_window IS 'how long a binding holds';
+		COMMENT ON COLUMN community.referral_setting.late_bindings IS 'whether members that are there already may be brought by a code or link; false for new members only';
+		COMMENT ON COLUMN community.referral_setting.touch IS 'which click on shared links counts when a visitor becomes a member: first or last';
+		COMMENT ON COLUMN community.referral_setting.click_window IS 'how long a click counts';
 		COMMENT ON COLUMN community.referral_setting.inviter_ladder IS 'ladder on which an inviter must hold inviter_tier or one above';
 		COMMENT ON COLUMN community.referral_setting.inviter_tier IS 'the least tier of an inviter';
 		COMMENT ON COLUMN community.referral_setting.inviter_age IS 'how long an inviter must have been a member';
 		COMMENT ON COLUMN community.referral_setting.invitations IS 'how many members one may bring in an invitation_period; null for any number';
-		COMMENT ON COLUMN community.referral_setting.invitation_period IS 'the period of that quota';
+		COMMENT ON COLUMN community.referral_setting.invitation_period IS 'the period of that quota, not a rolling one';
 	END IF;
