@@ -36,7 +36,7 @@
 
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
-				('envelope_claim'), ('tier_seat_request')) AS r (relation)
+				('envelope_claim'), ('tier_seat_request'), ('tier_change')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
