@@ -39,7 +39,7 @@ RETURNS SETOF given LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM community.record(member, type, key, amount, at, target, payload);
 	PERFORM community.settle_awards(member, at);
-	RETURN QUERY SELECT * FROM given g WHERE g.member_id = member AND g.earned_at >= at;
+	RETURN QUERY SELECT * FROM given g WHERE g.member_id = member AND g.earned_at >= at ORDER BY g.name, g.period_start;
 END $$;
 SELECT * FROM act(1, 'order', 'a1', 100, '2024-03-10 01:30');
 SELECT * FROM act(1, 'order', 'a2', 100, '2024-03-11 23:30');

@@ -51,7 +51,8 @@ CREATE FUNCTION judged(member bigint, ladder text, at timestamptz) RETURNS TABLE
 	need numeric, had numeric, met boolean, event text, occurred_at timestamptz, amount numeric) LANGUAGE sql AS $$
 	SELECT x.requirement, x.measure, x.period, x.need, round(x.had, 9), x.met, e.key, x.occurred_at, round(x.amount, 9)
 	FROM community.explain_tier(member, ladder, at) AS x
-	LEFT JOIN community.event AS e ON e.program_id = community.current_program() AND e.event_id = x.event_id $$;
+	LEFT JOIN community.event AS e ON e.program_id = community.current_program() AND e.event_id = x.event_id
+	ORDER BY x.requirement, x.occurred_at, x.event_id $$;
 
 SELECT count(community.enroll(i, joined_at => '2024-01-10 12:00')) FROM generate_series(1, 5) AS i;
 SELECT publish('spending', '{"demotion": "term_end", "term": "1 month", "grace": "10 days"}',

@@ -15,8 +15,8 @@ SELECT community.define_measure('spend', 'sum', ARRAY['gift', 'order'])
 	= community.define_measure(name => 'spend', kind => 'sum', types => ARRAY['order', 'gift'],
 		program => community.current_program()) AS same;
 SELECT count(community.define_measure(k || coalesce(' ' || (f ->> 'shop'), ''), k, payload_filter => f))
-FROM unnest(ARRAY['sum', 'count', 'maximum', 'distinct_days', 'distinct_counterparts']) AS k,
-	unnest(ARRAY[NULL, '{"shop": "x"}'::jsonb]) AS f;
+FROM (SELECT k, f FROM unnest(ARRAY['sum', 'count', 'maximum', 'distinct_days', 'distinct_counterparts']) WITH ORDINALITY AS x (k, i),
+	unnest(ARRAY[NULL, '{"shop": "x"}'::jsonb]) WITH ORDINALITY AS y (f, j) ORDER BY j, i OFFSET 0) AS z;
 SELECT count(community.define_measure(k, k)) FROM unnest(ARRAY['engagement', 'membership_days']) AS k;
 SELECT community.define_measure('earned', 'points', currency => 'points') > 0 AS defined;
 SELECT * FROM pg_temp.measure;

@@ -60,7 +60,9 @@ typedef struct ActivityReceipt
 	int64		amount;
 	TimestampTz occurred_at;
 	TimestampTz recorded_at;
-	char	   *points;			/* JSON object, or NULL for an empty one */
+	/* JSON, or NULL for what is empty; owned by whoever calls */
+	char	   *points;			/* object */
+	char	   *tiers;			/* array */
 } ActivityReceipt;
 
 /* member.c */
@@ -78,6 +80,7 @@ extern bool activity_weigh(const ActivityEvent *event, double *engagement);
 
 /* event_insert.c */
 extern Datum activity_empty_object(void);
+extern Datum activity_empty_array(void);
 
 typedef struct ActivityInserter ActivityInserter;
 
@@ -98,6 +101,8 @@ extern bool activity_record_event(const ActivityEvent *event,
 								  CoreScope *scope);
 extern void activity_record(const ActivityEvent *event,
 							ActivityReceipt *receipt, CoreScope *scope);
+extern void activity_keep_receipt(ActivityReceipt *receipt,
+								  MemoryContext context);
 extern Datum activity_receipt_datum(FunctionCallInfo fcinfo,
 									const ActivityReceipt *receipt);
 

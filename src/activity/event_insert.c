@@ -106,21 +106,37 @@ target_exists(const ActivityEvent *event)
 							keys, values, nulls);
 }
 
-/* The payload of an event without one, made once a session. */
+/* A JSON value that is made once a session. */
+static Datum
+kept_json(Jsonb **kept, const char *json)
+{
+	if (*kept == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		*kept = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+												   CStringGetDatum(json)));
+		MemoryContextSwitchTo(old);
+	}
+	return JsonbPGetDatum(*kept);
+}
+
+/* The payload of an event without one. */
 Datum
 activity_empty_object(void)
 {
 	static Jsonb *object = NULL;
 
-	if (object == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	return kept_json(&object, "{}");
+}
 
-		object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-													CStringGetDatum("{}")));
-		MemoryContextSwitchTo(old);
-	}
-	return JsonbPGetDatum(object);
+/* What a receipt tells where nothing has changed. */
+Datum
+activity_empty_array(void)
+{
+	static Jsonb *array = NULL;
+
+	return kept_json(&array, "[]");
 }
 
 /* The event as a row, but for what is the same for all. */

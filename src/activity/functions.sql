@@ -76,7 +76,8 @@ CREATE TYPE community.receipt AS (
 	amount pg_catalog.int8,
 	occurred_at pg_catalog.timestamptz,
 	recorded_at pg_catalog.timestamptz,
-	points pg_catalog.jsonb
+	points pg_catalog.jsonb,
+	tiers pg_catalog.jsonb
 );
 COMMENT ON TYPE community.receipt IS 'what record() and reverse() did';
 COMMENT ON COLUMN community.receipt.event_id IS 'the event that was appended';
@@ -86,6 +87,7 @@ COMMENT ON COLUMN community.receipt.amount IS 'in minor units';
 COMMENT ON COLUMN community.receipt.occurred_at IS 'when it happened';
 COMMENT ON COLUMN community.receipt.recorded_at IS 'when it was recorded';
 COMMENT ON COLUMN community.receipt.points IS 'points that the member got or gave back by it, by code of the currency';
+COMMENT ON COLUMN community.receipt.tiers IS 'tiers that the member holds, or no longer holds, by it: an array of objects with ladder, from, to, reason and at';
 
 CREATE FUNCTION community.record(
 	member pg_catalog.int8,

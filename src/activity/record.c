@@ -34,7 +34,7 @@
 #define EARLIEST_YEAR	1900
 #define LATEST_SLACK	USECS_PER_DAY
 
-#define RECEIPT_COLUMNS	7
+#define RECEIPT_COLUMNS	8
 
 PG_FUNCTION_INFO_V1(community_record);
 
@@ -214,9 +214,11 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
 	award_points(event, receipt, scope);
-	tier_note_event(event->program, receipt->member, event->type,
-					event->amount, event->payload, event->occurred_at,
-					receipt->points != NULL, scope);
+	receipt->tiers = tier_note_event(event->program, receipt->event_id,
+									 receipt->member, event->type,
+									 event->amount, event->payload,
+									 event->occurred_at,
+									 receipt->points != NULL, scope);
 	return true;
 }
 
@@ -309,6 +311,8 @@ find_replay(const ActivityEvent *event, ActivityReceipt *receipt)
 	{
 		receipt->points = points_of_event(event->program, receipt->event_id,
 										  receipt->member);
+		receipt->tiers = tier_changes_of_event(event->program,
+											   receipt->event_id);
 		return true;
 	}
 
@@ -353,6 +357,26 @@ refuse_event(const ActivityEvent *event)
 			 errhint("Try again.")));
 }
 
+/* Texts of a receipt are to outlive the call that made them. */
+void
+activity_keep_receipt(ActivityReceipt *receipt, MemoryContext context)
+{
+	char	  **texts[] = {&receipt->points, &receipt->tiers};
+	int			i;
+
+	for (i = 0; i < lengthof(texts); i++)
+		if (*texts[i] != NULL)
+			*texts[i] = MemoryContextStrdup(context, *texts[i]);
+}
+
+/* A part of a receipt; what is empty need not be parsed. */
+static Datum
+receipt_part(const char *json, Datum empty)
+{
+	return json == NULL ? empty :
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+}
+
 /* The receipt as a value of its SQL type. */
 Datum
 activity_receipt_datum(FunctionCallInfo fcinfo,
@@ -370,8 +394,8 @@ activity_receipt_datum(FunctionCallInfo fcinfo,
 	values[3] = Int64GetDatum(receipt->amount);
 	values[4] = TimestampTzGetDatum(receipt->occurred_at);
 	values[5] = TimestampTzGetDatum(receipt->recorded_at);
-	values[6] = receipt->points == NULL ? activity_empty_object() :
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(receipt->points));
+	values[6] = receipt_part(receipt->points, activity_empty_object());
+	values[7] = receipt_part(receipt->tiers, activity_empty_array());
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
 											 nulls));
 }
@@ -438,8 +462,7 @@ community_record(PG_FUNCTION_ARGS)
 
 	core_become_owner(&scope);
 	activity_record(&event, &receipt, &scope);
-	if (receipt.points != NULL)
-		receipt.points = MemoryContextStrdup(caller, receipt.points);
+	activity_keep_receipt(&receipt, caller);
 	core_leave(&scope);
 	return activity_receipt_datum(fcinfo, &receipt);
 }

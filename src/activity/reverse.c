@@ -325,7 +325,8 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 	(void) score_add_engagement(request->program, standing.member,
 								-engagement, standing.occurred_at, true);
 	points_correct(request->program, receipt->event_id);
-	tier_note_correction(request->program, receipt->event_id);
+	receipt->tiers = tier_note_correction(request->program,
+										  receipt->event_id);
 }
 
 /* A call of the ledger, such as redeem(), in place of an event. */
@@ -392,13 +393,13 @@ community_reverse(PG_FUNCTION_ARGS)
 		reverse_call(&request, &receipt);
 	else
 	{
-		char	   *points;
-
 		reverse_event(&request, &receipt);
-		points = points_of_event(request.program, receipt.event_id,
-								 receipt.member);
-		if (points != NULL)
-			receipt.points = MemoryContextStrdup(caller, points);
+		receipt.points = points_of_event(request.program, receipt.event_id,
+										 receipt.member);
+		if (receipt.replay)
+			receipt.tiers = tier_changes_of_event(request.program,
+												  receipt.event_id);
+		activity_keep_receipt(&receipt, caller);
 	}
 	core_leave(&scope);
 	return activity_receipt_datum(fcinfo, &receipt);

@@ -65,6 +65,7 @@ BEGIN
 		' community.budget_status,'
 		' community.measure, community.ladder, community.tier, community.tier_requirement,'
 		' community.ladder_version, community.tenure, community.standing, community.tier_ruling,'
+		' community.tier_change,'
 		' community.tier_seat, community.tier_seat_wait, community.seats,'
 		' community.benefit, community.tier_benefit,'
 		' community.benefit_grant, community.benefit_allowance,'

@@ -37,7 +37,7 @@
 
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
-				('envelope_claim'), ('tier_seat_request'),
+				('envelope_claim'), ('tier_seat_request'), ('tier_change'),
 				('referral_move')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass

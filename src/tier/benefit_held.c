@@ -159,21 +159,24 @@ ladders_of(const TierBenefits *benefits, const Datum *benefit_ids, int count)
 
 /*
  * May time, a ruling or a version have moved the member on one of the ladders
- * by then, and nobody has booked it?
+ * by then, and nobody has booked it?  Without a standing nobody has at all.
  */
 static bool
 may_have_moved(const Held *held, int64 member, Datum ladders,
 			   TimestampTz at)
 {
 	static CorePlan plan = {
-		.sql = "SELECT EXISTS (SELECT FROM community.standing AS s"
-		"  WHERE s.program_id = $1 AND s.ladder_id = ANY ($3)"
-		"  AND s.member_id = $2 AND (s.due <= $4 OR s.seen_id < ("
-		"   SELECT max(v.version_id) FROM community.ladder_version AS v"
-		"   WHERE v.program_id = s.program_id"
-		"   AND v.ladder_id = s.ladder_id)))"
+		.sql = "SELECT EXISTS (SELECT FROM unnest($3) AS d (ladder_id)"
+		" CROSS JOIN LATERAL (SELECT max(v.version_id) AS newest"
+		"  FROM community.ladder_version AS v WHERE v.program_id = $1"
+		"  AND v.ladder_id = d.ladder_id) AS v"
+		" LEFT JOIN community.standing AS s ON s.program_id = $1"
+		"  AND s.ladder_id = d.ladder_id AND s.member_id = $2"
+		" WHERE v.newest IS NOT NULL AND (s.member_id IS NULL"
+		"  OR s.due <= $4 OR s.seen_id < v.newest))"
 		" OR EXISTS (SELECT FROM community.standing_touch AS t"
 		"  WHERE t.program_id = $1 AND t.member_id = $2)",
+		.by_index = true,
 		.nargs = 4,
 		.argtypes = {INT8OID, INT8OID, INT8ARRAYOID, TIMESTAMPTZOID}
 	};

@@ -406,11 +406,11 @@ write_standing(const TierLadders *ladders, const TierProgramLadder *ladder,
 
 /*
  * Write down what was worked out of members, who are locked.  Says whether
- * any tenure has changed.
+ * any tenure has changed; "told" wants to know before it does.
  */
 bool
 tier_book(const TierLadders *ladders, const TierProgramLadder *ladder,
-		  TierWork *work, int count)
+		  TierWork *work, int count, TierTold *told)
 {
 	Rows		old = {0};
 	Rows		fresh = {0};
@@ -430,6 +430,8 @@ tier_book(const TierLadders *ladders, const TierProgramLadder *ladder,
 			has_unwanted(&old, work[i].member);
 		changed |= work[i].rebooked;
 	}
+	if (changed)
+		tier_ask_before(told);
 	supersede(ladders, &old);
 	insert_rows(ladders, ladder, &fresh);
 	for (i = 0; i < count; i++)

@@ -23,19 +23,10 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "tier/member.h"
-#include "tier/tier.h"
+#include "tier/note.h"
 
 PG_FUNCTION_INFO_V1(community_tier);
 PG_FUNCTION_INFO_V1(community_tenures);
-
-/* The tier that a member holds on a ladder, over all sources. */
-typedef struct Held
-{
-	int64		ladder_id;
-	char	   *ladder;
-	char	   *tier;			/* NULL for none */
-	int			rank;
-} Held;
 
 /* A time that can be looked at: nobody's way is walked for ever. */
 TimestampTz
@@ -52,43 +43,6 @@ tier_check_time(TimestampTz at, const char *function)
 				 errdetail("%s() looks no further ahead than %d years.",
 						   function, TIER_HORIZON)));
 	return at;
-}
-
-/* What is believed to be held at a time, on all ladders. */
-static Held *
-believed(int64 program, int64 member, TimestampTz as_of, int *count)
-{
-	static CorePlan plan = {
-		.sql = "SELECT l.ladder_id, l.name, t.tier, t.rank::bigint"
-		" FROM community.ladder AS l LEFT JOIN LATERAL ("
-		"  SELECT t.tier, t.rank FROM community.tenure AS t"
-		"  WHERE t.program_id = $1 AND t.member_id = $2"
-		"  AND t.ladder_id = l.ladder_id AND t.superseded_at IS NULL"
-		"  AND t.during @> $3 ORDER BY t.rank DESC LIMIT 1) AS t ON true"
-		" WHERE l.program_id = $1 ORDER BY l.ladder_id",
-		.nargs = 3,
-		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID}
-	};
-	MemoryContext context = CurrentMemoryContext;
-	Datum		values[3];
-	Held	   *held;
-	int			i;
-
-	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(member);
-	values[2] = TimestampTzGetDatum(as_of);
-	core_run(&plan, values, NULL, false);
-	MemoryContextSwitchTo(context);
-	*count = SPI_processed;
-	held = palloc_array(Held, SPI_processed + 1);
-	for (i = 0; i < *count; i++)
-	{
-		held[i].ladder_id = core_int64(i, 1);
-		held[i].ladder = core_text(i, 2);
-		held[i].tier = core_text(i, 3);
-		held[i].rank = held[i].tier == NULL ? 0 : (int) core_int64(i, 4);
-	}
-	return held;
 }
 
 /* Where the rows of a set go. */
@@ -112,20 +66,18 @@ tier_evaluate(int64 program, int64 member, TimestampTz as_of,
 {
 	int			nbefore;
 	int			nafter;
-	Held	   *before = believed(program, member, as_of, &nbefore);
-	Held	   *after;
+	TierHeld   *before = tier_believed(program, member, as_of, &nbefore);
+	TierHeld   *after;
 	int			i;
 
 	tier_work_out(program, &member, 1, as_of);
-	after = believed(program, member, as_of, &nafter);
+	after = tier_believed(program, member, as_of, &nafter);
 	for (i = 0; i < Min(nbefore, nafter); i++)
 	{
 		Datum		values[3];
 		bool		nulls[3] = {false};
 
-		if (before[i].rank == after[i].rank &&
-			(before[i].tier == NULL ||
-			 strcmp(before[i].tier, after[i].tier) == 0))
+		if (tier_same_held(&before[i], &after[i]))
 			continue;
 		values[0] = CStringGetTextDatum(after[i].ladder);
 		nulls[1] = before[i].tier == NULL;

@@ -239,7 +239,7 @@ find_other(Explanation *row, int64 member, TimestampTz as_of)
 		" WHERE t.program_id = $1 AND t.member_id = $2 AND t.ladder_id = $3"
 		" AND t.superseded_at IS NULL AND t.during @> $4"
 		" AND t.source NOT IN ('qualified', 'grace')"
-		" ORDER BY t.rank DESC LIMIT 1",
+		" ORDER BY t.rank DESC, upper(t.during) DESC, t.tenure_id LIMIT 1",
 		.nargs = 4,
 		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}
 	};

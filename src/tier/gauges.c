@@ -714,6 +714,9 @@ ask_function(Reading *reading, TierWork *work)
 		values[0] = Int64GetDatum(reading->ladders->program);
 		values[1] = Int64GetDatum(work->member);
 		values[2] = CStringGetTextDatum(reading->meter->name);
+		/* what is just a length old has fallen out */
+		if (reading->meter->period.kind == PERIOD_ROLLING)
+			from++;
 		values[3] = TimestampTzGetDatum(from == TIER_PAST ? DT_NOBEGIN : from);
 		values[4] = TimestampTzGetDatum(at);
 		core_run(&plan, values, NULL, false);

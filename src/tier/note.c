@@ -87,7 +87,7 @@ ladder_counts(const TierProgramLadder *ladder, const TierNotice *event)
 static bool
 work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
 		 const int64 *members, const TimestampTz *since, int count,
-		 TimestampTz until)
+		 TimestampTz until, TierTold *told)
 {
 	TierWork   *work = palloc0_array(TierWork, count + 1);
 	int			i;
@@ -117,7 +117,7 @@ work_out(const TierLadders *ladders, const TierProgramLadder *ladder,
 		work[i].run.ladder = &work[i].algo;
 	tier_walk(ladders, ladder, work, count, until,
 			  count == 1 ? TIER_LOOK_SHORT : TIER_LOOK_AHEAD);
-	return tier_book(ladders, ladder, work, count);
+	return tier_book(ladders, ladder, work, count, told);
 }
 
 static Datum
@@ -134,16 +134,18 @@ member_array(const int64 *members, int count)
 
 /*
  * An event of a member, who is locked; it is in the log, and so are the points
- * that were earned by it.
+ * that were earned by it.  Gives what has changed of the tiers for the
+ * receipt, NULL for nothing.
  */
-void
-tier_note_event(int64 program, int64 member, Datum type, int64 amount,
-				Datum payload, TimestampTz occurred_at, bool earned,
-				CoreScope *scope)
+char *
+tier_note_event(int64 program, int64 event_id, int64 member, Datum type,
+				int64 amount, Datum payload, TimestampTz occurred_at,
+				bool earned, CoreScope *scope)
 {
 	TierNotice	event = {member, type, amount, payload, occurred_at, earned};
 	const TierLadders *ladders;
 	TimestampTz now = GetCurrentTimestamp();
+	TierTold	told = {program, member, event_id, now, CurrentMemoryContext};
 	bool		changed = false;
 	int			i;
 
@@ -160,7 +162,7 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
 		ladders = tier_ladders(program);
 	}
 	if (ladders->count == 0)
-		return;
+		return NULL;
 	for (i = 0; i < ladders->count; i++)
 	{
 		const TierProgramLadder *ladder = &ladders->ladders[i];
@@ -171,17 +173,20 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
 			continue;
 		core_connect(scope);
 		changed |= work_out(ladders, ladder, &member, &occurred_at, 1,
-							Min(occurred_at, now));
+							Min(occurred_at, now), &told);
 	}
 	if (!tier_payments_are_known(program))
 		core_connect(scope);
 	if (tier_is_payment(program, type))
 	{
 		core_connect(scope);
+		tier_ask_before(&told);
 		changed |= tier_settle_payments(program, member) > 0;
 	}
-	if (changed)
-		tier_settle_benefits(program, member, now);
+	if (!changed)
+		return NULL;
+	tier_settle_benefits(program, member, now);
+	return tier_tell(&told);
 }
 
 /*
@@ -190,7 +195,7 @@ tier_note_event(int64 program, int64 member, Datum type, int64 amount,
  */
 static void
 note_members(int64 program, const int64 *members, const TimestampTz *since,
-			 int count, TimestampTz until, bool settles)
+			 int count, TimestampTz until, bool settles, TierTold *told)
 {
 	const TierLadders *ladders = tier_ladders(program);
 	MemoryContext context;
@@ -210,7 +215,7 @@ note_members(int64 program, const int64 *members, const TimestampTz *since,
 		for (i = 0; i < ladders->count; i++)
 			changed |= work_out(ladders, &ladders->ladders[i], members + from,
 								since == NULL ? NULL : since + from, batch,
-								until);
+								until, told);
 		if (changed)
 		{
 			Datum		those = member_array(members + from, batch);
@@ -224,8 +229,12 @@ note_members(int64 program, const int64 *members, const TimestampTz *since,
 	MemoryContextDelete(context);
 }
 
-/* An event was corrected; its member is locked.  Inside core_enter(). */
-void
+/*
+ * An event was corrected by another; its member is locked.  Gives what has
+ * changed of the tiers for the receipt, NULL for nothing.  Inside
+ * core_enter().
+ */
+char *
 tier_note_correction(int64 program, int64 event_id)
 {
 	static CorePlan plan = {
@@ -237,6 +246,8 @@ tier_note_correction(int64 program, int64 event_id)
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
+	TierTold	told = {program, 0, event_id, GetCurrentTimestamp(),
+	CurrentMemoryContext};
 	Datum		values[2];
 	int64		member;
 	TimestampTz occurred_at;
@@ -245,21 +256,26 @@ tier_note_correction(int64 program, int64 event_id)
 	bool		isnull;
 
 	if (tier_ladders(program)->count == 0 && tier_has_no_awards(program))
-		return;
+		return NULL;
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(event_id);
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
-		return;
+		return NULL;
 	member = core_int64(0, 1);
 	occurred_at = DatumGetTimestampTz(core_field(0, 2, &isnull));
 	type = datumCopy(core_field(0, 3, &isnull), false, -1);
 	member = core_member_bearer(program, member);
+	told.member = member;
 	if (tier_is_payment(program, type))
+	{
+		tier_ask_before(&told);
 		paid = tier_settle_payments(program, member) > 0;
+	}
 	tier_settle_awards(program, member, occurred_at);
 	note_members(program, &member, &occurred_at, 1,
-				 Min(occurred_at, GetCurrentTimestamp()), paid);
+				 Min(occurred_at, told.at), paid, &told);
+	return tier_tell(&told);
 }
 
 /* The types of event that any ladder counts, or 0 for all. */
@@ -398,7 +414,7 @@ tier_note_recorded(int64 program, bool keep)
 	}
 	note_members(program, members, since, count,
 				 Min(until, GetCurrentTimestamp()),
-				 settle_recorded(program, keep));
+				 settle_recorded(program, keep), NULL);
 }
 
 /* Let a member be worked out anew, without waiting for its lock. */
@@ -478,5 +494,5 @@ tier_work_out(int64 program, int64 *members, int count, TimestampTz as_of)
 	if (tier_has_payments(program))
 		(void) tier_settle_payments_of(program,
 									   DatumGetArrayTypeP(values[1]));
-	note_members(program, members, since, count, as_of, true);
+	note_members(program, members, since, count, as_of, true, NULL);
 }

@@ -186,7 +186,8 @@ try_to_add(Adding *adding, const TierVersion *version)
 		return false;
 	for (i = 0; i < adding->ladder->algo.ngauges; i++)
 	{
-		if (adding->ladder->algo.gauges[i].scale == TIER_DECAYED)
+		/* scores fade, or are asked for: they are not here */
+		if (adding->ladder->algo.gauges[i].scale != TIER_WHOLE)
 			return false;
 		if (tier_counts_event(&adding->ladder->meters[i], adding->event) &&
 			!add_to_gauge(adding, i))

@@ -19,7 +19,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
-#include "tier/tier.h"
+#include "tier/note.h"
 
 /* Scores are added up in another order. */
 #define NEAR_ENOUGH		1e-9
@@ -57,7 +57,7 @@ derive(const TierLadders *ladders, const TierProgramLadder *ladder,
 	tier_load(ladders, ladder, kept, count, false);
 	tier_load(ladders, ladder, work, count, true);
 	tier_walk(ladders, ladder, work, count, as_of, TIER_LOOK_AHEAD);
-	(void) tier_book(ladders, ladder, work, count);
+	(void) tier_book(ladders, ladder, work, count, NULL);
 	for (i = 0; i < count; i++)
 		wrong[i] |= work[i].rebooked ||
 			!same_state(&ladder->algo, &kept[i].run.state,

@@ -229,6 +229,27 @@
 		COMMENT ON COLUMN community.tenure.superseded_at IS 'until when it was believed; null for what is believed now';
 	END IF;
 
+	IF to_regclass('community.tier_change') IS NULL THEN
+		CREATE TABLE community.tier_change (
+			program_id bigint NOT NULL,
+			event_id bigint NOT NULL,
+			ladder text NOT NULL,
+			from_tier text,
+			to_tier text,
+			reason text NOT NULL,
+			at timestamptz,
+			CONSTRAINT tier_change_pkey PRIMARY KEY (program_id, event_id, ladder)
+		);
+		COMMENT ON TABLE community.tier_change IS 'what receipts told of tiers, so that a replay tells the same; rows are only added';
+		COMMENT ON COLUMN community.tier_change.program_id IS 'the program';
+		COMMENT ON COLUMN community.tier_change.event_id IS 'the event, or the reversal';
+		COMMENT ON COLUMN community.tier_change.ladder IS 'name of the ladder, as it was then';
+		COMMENT ON COLUMN community.tier_change.from_tier IS 'tier that was held before the call, over all sources; null for none';
+		COMMENT ON COLUMN community.tier_change.to_tier IS 'tier that was held after it; null for none';
+		COMMENT ON COLUMN community.tier_change.reason IS 'reason of the tenure that was held after it; demoted, or corrected (no tier was ever held), for none';
+		COMMENT ON COLUMN community.tier_change.at IS 'when that tenure began; for none when the last one had ended, null where there is none';
+	END IF;
+
 	IF to_regclass('community.standing') IS NULL THEN
 		CREATE TABLE community.standing (
 			program_id bigint NOT NULL,

@@ -190,17 +190,15 @@ extern int	tier_review_members(int64 program, int64 *members, int count,
 /* rebuild.c */
 extern int64 tier_rebuild_standings(int64 program);
 
-/* book.c */
-extern bool tier_book(const TierLadders *ladders,
-					  const TierProgramLadder *ladder, TierWork *work,
-					  int count);
+/* told.c */
+extern char *tier_changes_of_event(int64 program, int64 event_id);
 
 /* note.c */
-extern void tier_note_event(int64 program, int64 member, Datum type,
-							int64 amount, Datum payload,
-							TimestampTz occurred_at, bool earned,
-							CoreScope *scope);
-extern void tier_note_correction(int64 program, int64 event_id);
+extern char *tier_note_event(int64 program, int64 event_id, int64 member,
+							 Datum type, int64 amount, Datum payload,
+							 TimestampTz occurred_at, bool earned,
+							 CoreScope *scope);
+extern char *tier_note_correction(int64 program, int64 event_id);
 extern void tier_note_recorded(int64 program, bool keep);
 extern void tier_note_earned(int64 program, int64 member,
 							 int64 currency_id);

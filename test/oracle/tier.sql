@@ -87,16 +87,20 @@ BEGIN
 END
 $$;
 
--- What a function of somebody's own says of the period up to a midnight.
+-- What a function of somebody's own says of the period up to a midnight, the one
+-- that holds the microsecond before; it is not asked before the first one since
+-- the member joined.
 CREATE FUNCTION o_call(function text, program bigint, member bigint, period community.period,
 	midnight timestamptz, joined timestamptz, zone text) RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE
-	during tstzrange := community.period_at(period, midnight, joined, zone)
-		* tstzrange(NULL, midnight, '(]');
+	during tstzrange := community.period_at(period, midnight - interval '1 microsecond', joined, zone)
+		* tstzrange(NULL, midnight);
 	value numeric;
 BEGIN
-	EXECUTE format('SELECT %s($1, $2, $3)', function) INTO value USING program, member, during;
-	RETURN value;
+	IF midnight > joined THEN
+		EXECUTE format('SELECT %s($1, $2, $3)', function) INTO value USING program, member, during;
+	END IF;
+	RETURN coalesce(value, 0);
 END $$;
 
 -- The value of every gauge of a version at every one of the times.  What held
