@@ -18,6 +18,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "points/ledger.h"
+#include "referral/referral.h"
 #include "score/engagement.h"
 #include "tier/seats.h"
 
@@ -185,12 +186,12 @@ community_enroll(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a member needs an id or an external id")));
-	if (!PG_ARGISNULL(1) || !PG_ARGISNULL(2))
+	if (!PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("sponsors and invitation codes are not supported by community %s",
+				 errmsg("invitation codes are not supported by community %s",
 						COMMUNITY_VERSION),
-				 errhint("Leave the arguments sponsor and code out.")));
+				 errhint("Leave the argument code out, or give sponsor.")));
 	if (PG_ARGISNULL(3) || PG_ARGISNULL(6))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -206,6 +207,9 @@ community_enroll(PG_FUNCTION_ARGS)
 							 PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4),
 							 joined_at,
 							 PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5));
+	if (!PG_ARGISNULL(1))
+		(void) referral_bind(PG_GETARG_INT64(6), member, PG_GETARG_INT64(1),
+							 joined_at, DT_NOEND);
 	core_leave(&scope);
 	PG_RETURN_INT64(member);
 }

@@ -98,6 +98,16 @@
 			FOR EACH ROW EXECUTE FUNCTION community.guard_awards();
 	END IF;
 
+	-- the laws of the forest hold for raw rows too
+	IF NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = 'community.referral'::regclass
+				AND t.tgfoid = 'community.guard_referrals()'::regprocedure) THEN
+		CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON community.referral
+			FOR EACH ROW EXECUTE FUNCTION community.guard_referrals();
+		CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.referral
+			FOR EACH STATEMENT EXECUTE FUNCTION community.guard_referrals();
+	END IF;
+
 	-- configuration that sessions keep tells them when it changes
 	FOR thing IN
 		SELECT c.oid::regclass AS relation

@@ -13,7 +13,7 @@
  * has added makes the table unusable here, and callers fall back to SQL,
  * which honours all of that.  So does an index that is no plain btree or
  * BRIN: one over expressions, or with a condition that is more than a
- * comparison with a constant, would run functions of its maker.
+ * comparison with a constant or IS NOT NULL, would run functions of its maker.
  *
  * As nothing of anybody else's runs, no search path needs to be pinned, and
  * SPI need not be connected.
@@ -34,6 +34,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -92,24 +93,37 @@ has_expected_columns(const CoreTable *table, TupleDesc desc)
 		desc->constr->num_check == 0;
 }
 
+/* Is it the guard of ours whose work the caller does? */
+static bool
+is_known_guard(const CoreTable *table, const Trigger *trigger)
+{
+	char	   *function;
+
+	if (table->guard == NULL ||
+		get_func_namespace(trigger->tgfoid) !=
+		get_namespace_oid(COMMUNITY_SCHEMA, true))
+		return false;
+	function = get_func_name(trigger->tgfoid);
+	return function != NULL && strcmp(function, table->guard) == 0;
+}
+
 static bool
 has_no_triggers(const CoreTable *table, const TriggerDesc *triggers)
 {
-	bool		none = true;
+	int16		unwanted = 0;
+	int			i;
 
 	if (triggers == NULL || table->use == CORE_TABLE_READ)
 		return true;
 	if (table->use != CORE_TABLE_UPDATE)
-		none = !triggers->trig_insert_before_row &&
-			!triggers->trig_insert_after_row &&
-			!triggers->trig_insert_before_statement &&
-			!triggers->trig_insert_after_statement;
+		unwanted |= TRIGGER_TYPE_INSERT;
 	if (table->use != CORE_TABLE_INSERT)
-		none = none && !triggers->trig_update_before_row &&
-			!triggers->trig_update_after_row &&
-			!triggers->trig_update_before_statement &&
-			!triggers->trig_update_after_statement;
-	return none;
+		unwanted |= TRIGGER_TYPE_UPDATE;
+	for (i = 0; i < triggers->numtriggers; i++)
+		if ((triggers->triggers[i].tgtype & unwanted) != 0 &&
+			!is_known_guard(table, &triggers->triggers[i]))
+			return false;
+	return true;
 }
 
 static bool
@@ -118,7 +132,7 @@ has_expected_keys(const CoreTable *table, Relation index)
 	Form_pg_index form = index->rd_index;
 	int			i;
 
-	if (!form->indisunique || !form->indisvalid || !form->indimmediate ||
+	if (form->indisunique == table->many || !form->indisvalid || !form->indimmediate ||
 		form->indnkeyatts != table->nkeys)
 		return false;
 	for (i = 0; i < table->nkeys; i++)
@@ -140,14 +154,22 @@ looks_as_installed(const CoreTable *table, Relation relation, Relation index)
 }
 
 /*
- * Is it "column operator constant", with an operator of the server's own?
- * These look nothing up, and so can be asked without a search path.
+ * Is it "column operator constant", with an operator of the server's own, or
+ * "column IS NOT NULL"?  These look nothing up, and so can be asked without a
+ * search path.
  */
 static bool
 is_plain_condition(Node *node)
 {
 	OpExpr	   *condition = (OpExpr *) node;
 
+	if (IsA(node, NullTest))
+	{
+		NullTest   *test = (NullTest *) node;
+
+		return test->nulltesttype == IS_NOT_NULL && !test->argisrow &&
+			IsA(test->arg, Var) && ((Var *) test->arg)->varattno > 0;
+	}
 	if (!IsA(node, OpExpr) || list_length(condition->args) != 2 ||
 		condition->opno >= FirstGenbkiObjectId)
 		return false;
@@ -169,6 +191,26 @@ has_plain_conditions(const IndexInfo *info)
 	return true;
 }
 
+static bool
+meets_condition(Node *node, TupleTableSlot *slot)
+{
+	OpExpr	   *condition = (OpExpr *) node;
+	Const	   *constant;
+	Datum		value;
+	bool		isnull;
+
+	if (IsA(node, NullTest))
+		return !slot_attisnull(slot,
+							   ((Var *) ((NullTest *) node)->arg)->varattno);
+	constant = lsecond(condition->args);
+	value = slot_getattr(slot, ((Var *) linitial(condition->args))->varattno,
+						 &isnull);
+	return !isnull &&
+		DatumGetBool(OidFunctionCall2Coll(condition->opfuncid,
+										  condition->inputcollid, value,
+										  constant->constvalue));
+}
+
 /* Does the index want the row in "slot"? */
 static bool
 meets_conditions(const IndexInfo *info, TupleTableSlot *slot)
@@ -176,19 +218,8 @@ meets_conditions(const IndexInfo *info, TupleTableSlot *slot)
 	ListCell   *cell;
 
 	foreach(cell, info->ii_Predicate)
-	{
-		OpExpr	   *condition = lfirst(cell);
-		Var		   *column = linitial(condition->args);
-		Const	   *constant = lsecond(condition->args);
-		bool		isnull;
-		Datum		value = slot_getattr(slot, column->varattno, &isnull);
-
-		if (isnull ||
-			!DatumGetBool(OidFunctionCall2Coll(condition->opfuncid,
-											   condition->inputcollid, value,
-											   constant->constvalue)))
-			return false;
-	}
+		if (!meets_condition(lfirst(cell), slot))
+		return false;
 	return true;
 }
 
@@ -447,6 +478,97 @@ core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
 	UnregisterSnapshot(snapshot);
 	index_close(index, NoLock);
 	table_close(relation, NoLock);
+}
+
+struct CoreReader
+{
+	const CoreTable *table;
+	Relation	relation;
+	Relation	index;
+	Snapshot	snapshot;
+	ScanDirection direction;
+	TupleTableSlot *slot;
+	ScanKeyData keys[CORE_MAX_KEYS];
+	IndexScanDesc scan;
+};
+
+/* Open a table for any number of reads, all with one snapshot. */
+CoreReader *
+core_table_begin_read(CoreTable *table, Snapshot snapshot, CoreReadKind kind)
+{
+	CoreReader *reader = palloc0_object(CoreReader);
+	int			last = table->nkeys - 1;
+	int			i;
+
+	reader->table = table;
+	reader->relation = table_open(table->table_id, NoLock);
+	reader->index = index_open(table->index_id, AccessShareLock);
+	reader->snapshot = RegisterSnapshot(snapshot);
+	reader->direction = kind == CORE_READ_EQUAL ? ForwardScanDirection :
+		BackwardScanDirection;
+	reader->slot = table_slot_create(reader->relation, NULL);
+	for (i = 0; i < table->nkeys; i++)
+		set_scan_key(&reader->keys[i], table, reader->relation, reader->index,
+					 i, BTEqualStrategyNumber, InvalidOid, (Datum) 0);
+	if (kind == CORE_READ_UP_TO)
+		set_scan_key(&reader->keys[last], table, reader->relation,
+					 reader->index, last, BTLessEqualStrategyNumber, F_INT8LE,
+					 (Datum) 0);
+	reader->scan = core_index_beginscan(reader->relation, reader->index,
+										reader->snapshot, table->nkeys);
+	return reader;
+}
+
+void
+core_table_seek(CoreReader *reader, const Datum *keys)
+{
+	int			i;
+
+	for (i = 0; i < reader->table->nkeys; i++)
+		reader->keys[i].sk_argument = keys[i];
+	index_rescan(reader->scan, reader->keys, reader->table->nkeys, NULL, 0);
+}
+
+/* The next row that the snapshot sees; false when there is none. */
+bool
+core_table_next(CoreReader *reader, const Datum **values, const bool **nulls)
+{
+	if (!index_getnext_slot(reader->scan, reader->direction, reader->slot))
+		return false;
+	slot_getallattrs(reader->slot);
+	*values = reader->slot->tts_values;
+	*nulls = reader->slot->tts_isnull;
+	return true;
+}
+
+/*
+ * Was the row that was read last inserted by the own transaction?  A new
+ * version of an older row does not count.
+ */
+bool
+core_table_row_is_own(CoreReader *reader)
+{
+	bool		should_free;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(reader->slot, false,
+											   &should_free);
+	bool		own;
+
+	own = (tuple->t_data->t_infomask & HEAP_UPDATED) == 0 &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+	if (should_free)
+		heap_freetuple(tuple);
+	return own;
+}
+
+void
+core_table_end_read(CoreReader *reader)
+{
+	index_endscan(reader->scan);
+	ExecDropSingleTupleTableSlot(reader->slot);
+	UnregisterSnapshot(reader->snapshot);
+	index_close(reader->index, NoLock);
+	table_close(reader->relation, NoLock);
+	pfree(reader);
 }
 
 /* ----- writing ----- */

@@ -38,6 +38,10 @@ typedef struct CoreTable
 	int			nkeys;
 	int			keys[CORE_MAX_KEYS];	/* attribute numbers */
 	int			changes;		/* the one column that updates change, or 0 */
+	const char *guard;			/* trigger function of ours whose work the
+								 * caller does itself, or NULL */
+	bool		many;			/* several rows may have the same keys; for
+								 * reading alone */
 
 	/* cached */
 	bool		known;
@@ -56,6 +60,26 @@ typedef struct CoreTable
 extern bool core_table_is_usable(CoreTable *table);
 extern bool core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
 							 Datum *values, bool *nulls);
+
+/*
+ * Many reads of a table through one open scan.  The values of a row are those
+ * in its page, and stay until the next row is asked for.
+ */
+typedef enum CoreReadKind
+{
+	CORE_READ_EQUAL,			/* rows with these keys */
+	CORE_READ_UP_TO				/* the last key, a bigint, at most this; from
+								 * the greatest down */
+} CoreReadKind;
+typedef struct CoreReader CoreReader;
+
+extern CoreReader *core_table_begin_read(CoreTable *table, Snapshot snapshot,
+										 CoreReadKind kind);
+extern void core_table_seek(CoreReader *reader, const Datum *keys);
+extern bool core_table_next(CoreReader *reader, const Datum **values,
+							const bool **nulls);
+extern bool core_table_row_is_own(CoreReader *reader);
+extern void core_table_end_read(CoreReader *reader);
 
 /* What is done with each row of a scan. */
 typedef void (*CoreVisit) (const Datum *values, const bool *nulls, void *arg);

@@ -17,6 +17,16 @@
 #include "core/core.h"
 #include "core/table.h"
 
+/* columns of referral */
+enum
+{
+	REFERRAL_PROGRAM, REFERRAL_MEMBER, REFERRAL_SPONSOR, REFERRAL_ENROLLER,
+	REFERRAL_JOINED_AT, REFERRAL_DEPTH, REFERRAL_LAPSES_AT, REFERRAL_ANCHOR,
+	REFERRAL_COLUMNS
+};
+
+extern const char *const referral_columns[REFERRAL_COLUMNS];
+
 /* A row of referral. */
 typedef struct ReferralEdge
 {
@@ -31,6 +41,14 @@ typedef struct ReferralEdge
 	int64		anchor;
 } ReferralEdge;
 
+/* What referral_forest says of a program, as far as signups need it. */
+typedef struct ReferralState
+{
+	int32		deepened;
+	bool		has_labels;
+	int64		labels;
+} ReferralState;
+
 /*
  * A forest at a time: the rows that a snapshot sees, with what moved later
  * put back and who joined later left out.  as_of DT_NOEND is the forest as it
@@ -38,22 +56,44 @@ typedef struct ReferralEdge
  */
 typedef struct ReferralForest ReferralForest;
 
-/* What is done with each member found below another; false ends the walk. */
+/*
+ * What is done with each member found below another; false ends the walk.  It
+ * may read the forest, but not ask for the children of another.
+ */
 typedef bool (*ReferralVisit) (const ReferralEdge *edge, void *arg);
 
+/*
+ * A walk from a member up to its root.  "member" is where it is, and
+ * "generation" how far above the first.
+ */
+typedef struct ReferralWalk
+{
+	ReferralForest *forest;
+	int64		member;
+	int64		generation;
+	int64		mark;			/* tells a cycle: a member met before */
+	int64		next_mark;
+} ReferralWalk;
+
 /* forest.c: reading, one member at a time */
+extern bool referral_is_direct(void);
 extern ReferralForest *referral_open_forest(int64 program, Snapshot snapshot,
 											TimestampTz as_of);
+extern int64 referral_program(const ReferralForest *forest);
 extern bool referral_fetch(ReferralForest *forest, int64 member,
 						   ReferralEdge *edge);
 extern bool referral_sponsor(ReferralForest *forest, int64 member,
 							 int64 *sponsor);
 extern void referral_children(ReferralForest *forest, int64 member,
 							  ReferralVisit visit, void *arg);
+extern bool referral_has_children(ReferralForest *forest, int64 member);
 extern void referral_close_forest(ReferralForest *forest);
+extern void referral_begin_walk(ReferralWalk *walk, ReferralForest *forest,
+								int64 member);
+extern bool referral_walk_up(ReferralWalk *walk);
 
-/* bind.c: a member gets its first sponsor, or another */
-extern void referral_bind_new(int64 program, int64 member, int64 sponsor,
-							  TimestampTz joined_at);
+/* bind.c: a member gets its first sponsor */
+extern bool referral_bind(int64 program, int64 member, int64 sponsor,
+						  TimestampTz joined_at, TimestampTz lapses_at);
 
 #endif							/* COMMUNITY_REFERRAL_H */
