@@ -63,6 +63,7 @@ typedef struct ActivityReceipt
 	/* JSON, or NULL for what is empty; owned by whoever calls */
 	char	   *points;			/* object */
 	char	   *tiers;			/* array */
+	char	   *commissions;	/* array */
 } ActivityReceipt;
 
 /* member.c */

@@ -77,7 +77,8 @@ CREATE TYPE community.receipt AS (
 	occurred_at pg_catalog.timestamptz,
 	recorded_at pg_catalog.timestamptz,
 	points pg_catalog.jsonb,
-	tiers pg_catalog.jsonb
+	tiers pg_catalog.jsonb,
+	commissions pg_catalog.jsonb
 );
 COMMENT ON TYPE community.receipt IS 'what record() and reverse() did';
 COMMENT ON COLUMN community.receipt.event_id IS 'the event that was appended';
@@ -88,6 +89,7 @@ COMMENT ON COLUMN community.receipt.occurred_at IS 'when it happened';
 COMMENT ON COLUMN community.receipt.recorded_at IS 'when it was recorded';
 COMMENT ON COLUMN community.receipt.points IS 'points that the member got or gave back by it, by code of the currency';
 COMMENT ON COLUMN community.receipt.tiers IS 'tiers that the member holds, or no longer holds, by it: an array of objects with ladder, from, to, reason and at';
+COMMENT ON COLUMN community.receipt.commissions IS 'what it paid to those above the member, or took back from them: an array of objects with payee, points, currency, level and plan';
 
 CREATE FUNCTION community.record(
 	member pg_catalog.int8,

@@ -34,6 +34,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "points/rules.h"
+#include "referral/commission.h"
 #include "score/engagement.h"
 #include "tier/tier.h"
 
@@ -512,6 +513,7 @@ attempt_set(void *arg)
 	{
 		score_add_engagements(attempt->program, false);
 		points_award_recorded(attempt->program, false);
+		referral_pay_recorded(attempt->program, false);
 		tier_note_recorded(attempt->program, false);
 	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)

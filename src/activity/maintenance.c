@@ -20,6 +20,7 @@
 #include "core/errors.h"
 #include "points/envelope.h"
 #include "points/ledger.h"
+#include "referral/commission.h"
 #include "tier/seats.h"
 
 #define MAX_BATCH		1000000
@@ -209,6 +210,26 @@ hand_out_seats(ActivityJob *job)
 	activity_commit_batch(job);
 }
 
+/* Reward those who qualify by time alone, and their sponsors. */
+static void
+settle_signups(ActivityJob *job, TimestampTz as_of)
+{
+	int64		last = PG_INT64_MIN;
+	int64		count;
+
+	do
+	{
+		CoreScope	scope;
+
+		points_pin_isolation(job->name);
+		core_enter(&scope);
+		count = referral_settle_signups(job->program, as_of, &last);
+		core_leave(&scope);
+		activity_advance_job(job, count, (Datum) 0);
+		activity_commit_batch(job);
+	} while (count > 0);
+}
+
 /* CALL run_maintenance(as_of, program) */
 Datum
 community_run_maintenance(PG_FUNCTION_ARGS)
@@ -230,6 +251,7 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 		close_envelopes(job, as_of);
 		bring_home(job);
 		hand_out_seats(job);
+		settle_signups(job, as_of);
 		activity_review_tiers(job, as_of);
 		fold_ranges(job, from, to, DEFAULT_MINIMUM, DEFAULT_BATCH);
 		activity_finish_job(job);

@@ -16,6 +16,7 @@
 #include "core/core.h"
 #include "points/ledger.h"
 #include "points/rules.h"
+#include "referral/commission.h"
 #include "tier/benefit.h"
 #include "tier/tier.h"
 
@@ -29,6 +30,19 @@ note_earned(const PointsEntry *entry)
 	tier_note_earned(entry->program, entry->member, entry->currency->id);
 }
 
+static void
+lock_account(int64 program, int64 member, int64 currency_id)
+{
+	(void) points_lock_account(points_currency_by_id(program, currency_id),
+							   member);
+}
+
+static const char *
+currency_code(int64 program, int64 currency_id)
+{
+	return points_currency_by_id(program, currency_id)->code;
+}
+
 /* Define the settings; no catalog access is allowed here. */
 void
 _PG_init(void)
@@ -38,4 +52,8 @@ _PG_init(void)
 	points_earned_hook = note_earned;
 	tier_ledger.give = points_give;
 	tier_ledger.take = points_take_gift;
+	referral_ledger.pay = points_pay;
+	referral_ledger.take = points_take_payment;
+	referral_ledger.lock = lock_account;
+	referral_ledger.code = currency_code;
 }

@@ -27,6 +27,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "points/rules.h"
+#include "referral/commission.h"
 #include "score/engagement.h"
 #include "tier/tier.h"
 
@@ -34,7 +35,7 @@
 #define EARLIEST_YEAR	1900
 #define LATEST_SLACK	USECS_PER_DAY
 
-#define RECEIPT_COLUMNS	8
+#define RECEIPT_COLUMNS	9
 
 PG_FUNCTION_INFO_V1(community_record);
 
@@ -214,6 +215,11 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
 	award_points(event, receipt, scope);
+	receipt->commissions = referral_pay_event(event->program,
+											  receipt->event_id,
+											  receipt->member, event->type,
+											  event->amount, event->payload,
+											  event->occurred_at, scope);
 	receipt->tiers = tier_note_event(event->program, receipt->event_id,
 									 receipt->member, event->type,
 									 event->amount, event->payload,
@@ -313,6 +319,8 @@ find_replay(const ActivityEvent *event, ActivityReceipt *receipt)
 										  receipt->member);
 		receipt->tiers = tier_changes_of_event(event->program,
 											   receipt->event_id);
+		receipt->commissions = referral_commissions_of(event->program,
+													   receipt->event_id);
 		return true;
 	}
 
@@ -361,7 +369,8 @@ refuse_event(const ActivityEvent *event)
 void
 activity_keep_receipt(ActivityReceipt *receipt, MemoryContext context)
 {
-	char	  **texts[] = {&receipt->points, &receipt->tiers};
+	char	  **texts[] = {&receipt->points, &receipt->tiers,
+	&receipt->commissions};
 	int			i;
 
 	for (i = 0; i < lengthof(texts); i++)
@@ -396,6 +405,7 @@ activity_receipt_datum(FunctionCallInfo fcinfo,
 	values[5] = TimestampTzGetDatum(receipt->recorded_at);
 	values[6] = receipt_part(receipt->points, activity_empty_object());
 	values[7] = receipt_part(receipt->tiers, activity_empty_array());
+	values[8] = receipt_part(receipt->commissions, activity_empty_array());
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
 											 nulls));
 }

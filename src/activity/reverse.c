@@ -23,6 +23,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "points/rules.h"
+#include "referral/commission.h"
 #include "score/engagement.h"
 #include "tier/tier.h"
 
@@ -324,7 +325,9 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 				 errhint("Try again.")));
 	(void) score_add_engagement(request->program, standing.member,
 								-engagement, standing.occurred_at, true);
+	referral_lock_payees(request->program, receipt->event_id);
 	points_correct(request->program, receipt->event_id);
+	referral_correct(request->program, receipt->event_id);
 	receipt->tiers = tier_note_correction(request->program,
 										  receipt->event_id);
 }
@@ -399,6 +402,8 @@ community_reverse(PG_FUNCTION_ARGS)
 		if (receipt.replay)
 			receipt.tiers = tier_changes_of_event(request.program,
 												  receipt.event_id);
+		receipt.commissions = referral_commissions_of(request.program,
+													  receipt.event_id);
 		activity_keep_receipt(&receipt, caller);
 	}
 	core_leave(&scope);

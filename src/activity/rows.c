@@ -45,6 +45,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "points/rules.h"
+#include "referral/commission.h"
 #include "score/engagement.h"
 #include "tier/tier.h"
 
@@ -305,7 +306,9 @@ add_recorded(const Work *work, ActivityRows *recorded)
 	if (recorded->count > 0)
 	{
 		score_add_engagements(work->attachment->program, work->keep);
+		referral_lock_recorded_payees(work->attachment->program);
 		points_award_recorded(work->attachment->program, work->keep);
+		referral_pay_recorded(work->attachment->program, work->keep);
 		tier_note_recorded(work->attachment->program, work->keep);
 	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)

@@ -51,7 +51,8 @@ BEGIN
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
 				'measure_value', 'has_benefit', 'benefits', 'awards',
 				'tier', 'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
+				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate',
+				'commission_headcount')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -70,6 +71,8 @@ BEGIN
 		' community.benefit, community.tier_benefit,'
 		' community.benefit_grant, community.benefit_allowance,'
 		' community.award, community.award_requirement, community.award_given,'
+		' community.commission_plan, community.commission_rate, community.commission,'
+		' community.signup_reward, community.signup_reward_given,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;

@@ -25,6 +25,10 @@
 				('award_given', 'given_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('referral_move', 'move_id', 'community.next_id()'),
+				('commission_plan', 'plan_id', 'community.next_id()'),
+				('commission_rate', 'rate_id', 'community.next_id()'),
+				('signup_reward', 'reward_id', 'community.next_id()'),
+				('signup_reward_given', 'given_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
@@ -38,7 +42,8 @@
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
 				('envelope_claim'), ('tier_seat_request'), ('tier_change'),
-				('referral_move')) AS r (relation)
+				('referral_move'),
+				('commission')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
@@ -64,6 +69,29 @@
 				FOR EACH ROW EXECUTE FUNCTION community.guard_rules();
 		END IF;
 	END LOOP;
+
+	-- so are commission plans, their rates and signup rewards
+	FOR thing IN SELECT r.relation FROM (VALUES ('commission_plan'), ('commission_rate'),
+				('signup_reward')) AS r (relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = ('community.' || r.relation)::regclass
+				AND t.tgfoid = 'community.guard_commissions()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_commissions()', thing.relation);
+		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_commissions()', thing.relation);
+		EXECUTE format('CREATE TRIGGER guard_order AFTER INSERT OR UPDATE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_commissions()', thing.relation);
+	END LOOP;
+
+	-- more levels may be paid when the owner of the tables says so
+	IF NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = 'community.referral_setting'::regclass
+				AND t.tgfoid = 'community.guard_paid_levels()'::regprocedure) THEN
+		CREATE TRIGGER guard_paid_levels BEFORE INSERT OR UPDATE ON community.referral_setting
+			FOR EACH ROW EXECUTE FUNCTION community.guard_paid_levels();
+	END IF;
 
 	-- ladders that are published, and what came of them
 	FOR thing IN SELECT r.relation FROM (VALUES ('measure'), ('ladder'), ('ladder_version'),
@@ -114,7 +142,8 @@
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
 				('benefit'), ('tier_benefit'), ('award'),
-				('ladder_version'), ('referral_setting')) AS w (relation)
+				('ladder_version'), ('referral_setting'),
+				('commission_plan'), ('commission_rate'), ('signup_reward')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)

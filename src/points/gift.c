@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * gift.c
- *	  Points that the program gives by itself, for a tier or an award.
+ *	  Points that the program gives by itself, for a tier, an award or a sale
+ *	  to somebody else.
  *
  * They are credits like others, under keys of our own.  Their kind tells them
  * from what members earn, so no measure of points counts them.
@@ -9,6 +10,8 @@
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include "utils/builtins.h"
 
 #include "core/compat.h"
 #include "core/core.h"
@@ -42,4 +45,58 @@ points_give(int64 program, int64 member, int64 currency_id, int64 points,
 	}
 	points_accrue(points_currency_by_id(program, currency_id), &request, key,
 				  reason, &posting);
+}
+
+/*
+ * Credit somebody who is not locked, for what somebody else did, under a key
+ * that is new.  It is on hold until a time or, with NULL, for as long as the
+ * currency says; gives until when, and -infinity for no hold.  Like every
+ * credit it waits for nobody, unless the account owes points.  A member that
+ * is closed at this very moment gets it nevertheless, as with other credits.
+ * Inside core_enter().
+ */
+TimestampTz
+points_pay(int64 program, int64 member, int64 currency_id, int64 points,
+		   const char *kind, TimestampTz at, const TimestampTz *available_at,
+		   Datum key, Datum reason)
+{
+	const PointsCurrency *currency = points_currency_by_id(program,
+														   currency_id);
+	PointsRequest request;
+	PointsEntry entry = {0};
+	PurseLot	lot;
+
+	memset(&request, 0, sizeof(request));
+	snprintf(request.kind, sizeof(request.kind), "%s", kind);
+	request.member = member;
+	request.currency_id = currency_id;
+	request.points = points;
+	request.occurred_at = at;
+	request.given = POINTS_GIVEN_OCCURRED_AT;
+	if (available_at != NULL)
+	{
+		request.available_at = *available_at;
+		request.given |= POINTS_GIVEN_AVAILABLE_AT;
+	}
+	lot = points_lot(currency, &request, at);
+	entry.program = program;
+	entry.member = member;
+	entry.currency = currency;
+	entry.kind = kind;
+	entry.key = key;
+	entry.delta = purse_make(lot.points, lot.available_at, lot.expires_at,
+							 lot.priority);
+	entry.effective_at = at;
+	entry.request = points_request_hash(&request);
+	entry.reason = reason;
+	if (points_credit_locks(currency, member, NULL))
+	{
+		PointsAccount *account = points_lock_account(currency, member);
+
+		entry.effective_at = Min(at, account->now);
+		points_credit_locked(account, &entry, NULL);
+	}
+	else if (!points_credit(&entry))
+		elog(ERROR, "\"%s\" has been paid already", TextDatumGetCString(key));
+	return lot.available_at;
 }

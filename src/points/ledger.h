@@ -267,6 +267,10 @@ extern void points_give(int64 program, int64 member, int64 currency_id,
 						int64 points, const char *kind, TimestampTz at,
 						const TimestampTz *expires_at, Datum key,
 						Datum reason);
+extern TimestampTz points_pay(int64 program, int64 member, int64 currency_id,
+							  int64 points, const char *kind, TimestampTz at,
+							  const TimestampTz *available_at, Datum key,
+							  Datum reason);
 
 /* release.c */
 extern Purse *points_release_lots(const PointsAccount *account,
@@ -283,6 +287,8 @@ extern void points_reverse_call(int64 program, Datum key, bool has_points,
 								PointsPosting *posting);
 extern int64 points_take_gift(int64 program, Datum key, bool unspent,
 							  Datum reason);
+extern int64 points_take_payment(int64 program, Datum key, int64 points,
+								 Datum reason);
 extern Purse *points_take_back(const PointsAccount *account,
 							   const Purse *credit, int64 *taken);
 

@@ -395,10 +395,20 @@ points_to_reverse(const Original *original, Datum key, bool has_points,
 	return points;
 }
 
-/* Shares that are claimed stay so; the rest has a way back of its own. */
+/*
+ * Shares that are claimed stay so; the rest has a way back of its own.  And
+ * what was paid for something goes back with that.
+ */
 static void
-refuse_envelope(const PointsPosting *posting, Datum key)
+refuse_unfit(const PointsPosting *posting, Datum key)
 {
+	if (strcmp(posting->kind, "commission") == 0 ||
+		strcmp(posting->kind, "signup") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s \"%s\" cannot be reversed by itself",
+						posting->kind, TextDatumGetCString(key)),
+				 errhint("Reverse the event that it was paid for, or take the points with adjust(), for a reason that is kept.")));
 	if (strcmp(posting->kind, "envelope_out") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -432,7 +442,7 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 				 errmsg("no entry of program \"%s\" has idempotency key \"%s\"",
 						core_program_name(program),
 						TextDatumGetCString(key))));
-	refuse_envelope(&original.posting, key);
+	refuse_unfit(&original.posting, key);
 	if (strncmp(original.posting.kind, "merge_", 6) == 0)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_OVER_REVERSAL),
@@ -536,4 +546,40 @@ points_take_gift(int64 program, Datum key, bool unspent, Datum reason)
 				 unspent ? 0 : original.left - taken,
 				 original.posting.entry_id, &posting);
 	return taken;
+}
+
+/*
+ * Take back so much of what was paid under a key, as far as that was not done
+ * before and as the policy of the currency goes.  Gives how much was to be
+ * taken.  Inside core_enter().
+ */
+int64
+points_take_payment(int64 program, Datum key, int64 points, Datum reason)
+{
+	Original	original;
+	PointsPosting posting;
+	PointsAccount *account;
+	PointsAccount *other;
+	Purse	   *lots;
+	Purse	   *delta;
+	int64		taken;
+
+	if (!find_original(program, key, &original))
+		elog(ERROR, "no entry with key \"%s\"", TextDatumGetCString(key));
+	lock_accounts(points_currency_by_id(program, original.posting.currency_id),
+				  &original, &account, &other);
+	/* as it is now that nobody else can change it */
+	(void) find_original(program, key, &original);
+	points = Min(points, original.left);
+	if (points == 0)
+		return 0;
+	lots = points_returnable(account, points_main_lots(original.posting.delta,
+													   points),
+							 original.posting.points - original.left, points);
+	if (original.released)
+		lots = points_as_released(lots);
+	delta = points_take_back(account, lots, &taken);
+	reverse_line(account, &original, key, reason, delta, points - taken,
+				 original.posting.entry_id, &posting);
+	return points;
 }

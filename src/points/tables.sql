@@ -93,7 +93,7 @@
 		COMMENT ON COLUMN community.entry.reverses IS 'entry of the same member that this one takes back, whole or in part, or releases';
 		COMMENT ON COLUMN community.entry.line IS 'number of the entry under its event or key';
 		COMMENT ON COLUMN community.entry.posted IS 'whether the account held it from the start; other entries are folded in later';
-		COMMENT ON COLUMN community.entry.kind IS 'accrue, redeem, hold, capture, release, transfer_out, transfer_in, adjust, reverse, extend, reinstate, merge_out, merge_in, envelope_out, envelope_in, reclaim, benefit or award';
+		COMMENT ON COLUMN community.entry.kind IS 'accrue, redeem, hold, capture, release, transfer_out, transfer_in, adjust, reverse, extend, reinstate, merge_out, merge_in, envelope_out, envelope_in, reclaim, benefit, award, commission or signup';
 		COMMENT ON COLUMN community.entry.key IS 'idempotency key of the call; empty where an event earned them';
 		COMMENT ON COLUMN community.entry.delta IS 'the change, lot by lot';
 		COMMENT ON COLUMN community.entry.rule_ids IS 'rules that produced it';
