@@ -25,12 +25,12 @@ asks_about(const CommissionPlans *plans, Datum type)
 	int			i;
 
 	for (i = 0; i < plans->nplans; i++)
-		if (commission_names_type(plans->plans[i].types,
-								  plans->plans[i].ntypes, type))
+		if (referral_names_type(plans->plans[i].types,
+								plans->plans[i].ntypes, type))
 			return true;
 	for (i = 0; i < plans->nrewards; i++)
-		if (commission_names_type(plans->rewards[i].types,
-								  plans->rewards[i].ntypes, type))
+		if (referral_names_type(plans->rewards[i].types,
+								plans->rewards[i].ntypes, type))
 			return true;
 	return false;
 }
@@ -44,7 +44,7 @@ referral_pay_event(int64 program, int64 event_id, int64 member, Datum type,
 				   int64 amount, Datum payload, TimestampTz occurred_at,
 				   CoreScope *scope)
 {
-	const CommissionPlans *plans = commission_kept_plans(program);
+	const CommissionPlans *plans = referral_kept_plans(program);
 	CommissionEvent event = {program, event_id, event_id, member, type,
 	amount, occurred_at, payload};
 	StringInfoData told;
@@ -52,14 +52,14 @@ referral_pay_event(int64 program, int64 event_id, int64 member, Datum type,
 	if (plans == NULL)
 	{
 		core_connect(scope);
-		plans = commission_plans(program);
+		plans = referral_plans(program);
 	}
 	if (!asks_about(plans, type))
 		return NULL;
 	core_connect(scope);
 	initStringInfo(&told);
-	commission_pay(plans, &event, &told);
-	signup_reward_event(plans, &event);
+	referral_pay_plans(plans, &event, &told);
+	referral_reward_event(plans, &event);
 	return told.len > 0 ? told.data : NULL;
 }
 
@@ -89,8 +89,8 @@ pay_one(const CommissionPlans *plans, HeapTuple tuple, TupleDesc desc)
 	event.amount = DatumGetInt64(values[SET_AMOUNT]);
 	event.occurred_at = DatumGetTimestampTz(values[SET_AT]);
 	event.payload = values[SET_PAYLOAD];
-	commission_pay(plans, &event, NULL);
-	signup_reward_event(plans, &event);
+	referral_pay_plans(plans, &event, NULL);
+	referral_reward_event(plans, &event);
 }
 
 /* Pay for the new events of the set, in the order of their ids. */
@@ -164,7 +164,7 @@ correct_old(int64 program)
 void
 referral_pay_recorded(int64 program, bool keep)
 {
-	const CommissionPlans *plans = commission_plans(program);
+	const CommissionPlans *plans = referral_plans(program);
 
 	if (plans->nplans == 0 && plans->nrewards == 0)
 		return;
@@ -199,7 +199,7 @@ referral_commissions_of(int64 program, int64 event_id)
 	uint64		count;
 	uint64		i;
 
-	if (commission_plans(program)->nplans == 0)
+	if (referral_plans(program)->nplans == 0)
 		return NULL;
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(event_id);
@@ -216,9 +216,9 @@ referral_commissions_of(int64 program, int64 event_id)
 		for (j = 0; j < lengthof(row); j++)
 			row[j] = SPI_getbinval(found->vals[i], found->tupdesc, j + 1,
 								   &isnull);
-		commission_tell(&told, DatumGetInt64(row[0]), DatumGetInt64(row[1]),
-						referral_ledger.code(program, DatumGetInt64(row[2])),
-						DatumGetInt32(row[3]), TextDatumGetCString(row[4]));
+		referral_tell_commission(&told, DatumGetInt64(row[0]), DatumGetInt64(row[1]),
+								 referral_ledger.code(program, DatumGetInt64(row[2])),
+								 DatumGetInt32(row[3]), TextDatumGetCString(row[4]));
 	}
 	if (count == 0)
 		return NULL;

@@ -98,8 +98,8 @@ find_payee(int64 program, int64 buyer, int64 member, Upline *upline)
  * its binding had not lapsed.  Inside core_enter().
  */
 void
-commission_read_upline(const CommissionPlans *plans, int64 member,
-					   TimestampTz at, int reach, Upline *upline)
+referral_paid_upline(const CommissionPlans *plans, int64 member,
+					 TimestampTz at, int reach, Upline *upline)
 {
 	ReferralForest *forest;
 	ReferralEdge edge;
@@ -194,9 +194,9 @@ judge_tier(const CommissionPlans *plans, const CommissionPlan *plan,
 
 /* Those above as a plan sees them.  Inside core_enter(). */
 void
-commission_judge(const CommissionPlans *plans, const CommissionPlan *plan,
-				 const Upline *upline, TimestampTz at,
-				 CommissionPlace *places)
+referral_judge_upline(const CommissionPlans *plans, const CommissionPlan *plan,
+					  const Upline *upline, TimestampTz at,
+					  CommissionPlace *places)
 {
 	int			i;
 
