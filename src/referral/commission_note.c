@@ -11,7 +11,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
@@ -63,6 +62,25 @@ referral_pay_event(int64 program, int64 event_id, int64 member, Datum type,
 	return told.len > 0 ? told.data : NULL;
 }
 
+/*
+ * What SPI hands out stays until it is finished, so each event of a set has a
+ * connection of its own.
+ */
+static void
+begin_event(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+static void
+end_event(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
 /* columns of the set */
 enum
 {
@@ -101,10 +119,6 @@ pay_new(const CommissionPlans *plans, bool keep)
 		.sql = "SELECT r.event_id, r.member_id, r.type, r.amount, r.at,"
 		" r.payload FROM recorded AS r WHERE r.is_new ORDER BY r.event_id"
 	};
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(caller,
-												  "community commissions of a set",
-												  ALLOCSET_DEFAULT_SIZES);
 	Portal		portal = core_open_cursor(&query, NULL, keep);
 	uint64		count;
 
@@ -118,16 +132,13 @@ pay_new(const CommissionPlans *plans, bool keep)
 		count = SPI_processed;
 		for (i = 0; i < count; i++)
 		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextSwitchTo(context);
+			begin_event();
 			pay_one(plans, found->vals[i], found->tupdesc);
-			MemoryContextSwitchTo(caller);
-			MemoryContextReset(context);
+			end_event();
 		}
 		SPI_freetuptable(found);
 	} while (count == EVENT_BATCH);
 	SPI_cursor_close(portal);
-	MemoryContextDelete(context);
 }
 
 /* What corrections in the set do to the commissions of what they correct. */
@@ -148,12 +159,12 @@ correct_old(int64 program)
 	for (i = 0; i < count; i++)
 	{
 		bool		isnull;
+		Datum		event = SPI_getbinval(found->vals[i], found->tupdesc, 1,
+										  &isnull);
 
-		CHECK_FOR_INTERRUPTS();
-		referral_correct(program,
-						 DatumGetInt64(SPI_getbinval(found->vals[i],
-													 found->tupdesc, 1,
-													 &isnull)));
+		begin_event();
+		referral_correct(program, DatumGetInt64(event));
+		end_event();
 	}
 }
 
