@@ -36,7 +36,6 @@ SELECT community.enroll(8, external_id => 'seven');
 SELECT community.enroll(7, external_id => 'eight');
 SELECT community.enroll(1, external_id => 'one');
 SELECT community.enroll();
-SELECT community.enroll(2, sponsor => 1);
 SELECT community.enroll(2, code => 'HELLO');
 SELECT community.enroll(2, joined_at => 'infinity');
 SELECT community.enroll(2, joined_at => '0024-01-01');

@@ -99,7 +99,8 @@ BEGIN
 			('engagement', ARRAY['program_id', 'member_id']),
 			('entry', ARRAY['program_id', 'event_id', 'key', 'line']),
 			('account_fold', ARRAY['program_id', 'member_id', 'currency_id']),
-			('hold', ARRAY['program_id', 'key'])) AS r (relation, columns)
+			('hold', ARRAY['program_id', 'key']),
+			('referral', ARRAY['program_id', 'member_id'])) AS r (relation, columns)
 	WHERE NOT EXISTS (
 		SELECT FROM pg_index AS i
 		WHERE i.indrelid = to_regclass('community.' || r.relation)

@@ -99,6 +99,13 @@
 #define core_is_owner(relation) pg_class_ownercheck((relation), GetUserId())
 #endif
 
+/* 17 moved the number of a session's transaction */
+#if PG_VERSION_NUM >= 170000
+#define core_local_transaction() (MyProc->vxid.lxid)
+#else
+#define core_local_transaction() (MyProc->lxid)
+#endif
+
 /* 17 lets an index keep things open between rows */
 #if PG_VERSION_NUM >= 170000
 #define core_index_insert_cleanup(index, info) \

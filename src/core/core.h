@@ -92,6 +92,8 @@ extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
 extern CachedPlan *core_get_plan(CorePlan *plan);
 extern void core_run_latest(CorePlan *plan, Datum *values);
+extern void core_change_latest(CorePlan *plan, Datum *values,
+							   const char *nulls);
 extern Portal core_open_cursor(CorePlan *plan, Datum *values, bool keep);
 extern void core_forget(CorePlan *plan);
 extern Datum core_field(int row, int column, bool *isnull);

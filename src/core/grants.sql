@@ -24,7 +24,7 @@ BEGIN
 				'claim_seat', 'release_seat', 'settle_payments',
 				'has_benefit', 'benefits', 'awards', 'evaluate', 'tier',
 				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained')
+				'tier_is_attained', 'reparent')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -71,6 +71,8 @@ BEGIN
 		' community.benefit, community.tier_benefit,'
 		' community.benefit_grant, community.benefit_allowance,'
 		' community.award, community.award_requirement, community.award_given,'
+		' community.referral, community.referral_move, community.referral_forest,'
+		' community.referral_label, community.referral_setting,'
 		' community.commission_plan, community.commission_rate, community.commission,'
 		' community.signup_reward, community.signup_reward_given,'
 		' community.counted_event TO %s', role);
@@ -90,7 +92,7 @@ DECLARE
 BEGIN
 	PERFORM community.grant_analyst(role);
 	EXECUTE format('GRANT EXECUTE ON FUNCTION community.check_installation,'
-		' community.cap_faults TO %s', role);
+		' community.cap_faults, community.referral_check TO %s', role);
 	EXECUTE format('GRANT SELECT ON SEQUENCE community.id_sequence TO %s', role);
 	FOR thing IN
 		SELECT c.oid::regclass FROM pg_class AS c

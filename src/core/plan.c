@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -153,6 +154,30 @@ core_run_latest(CorePlan *plan, Datum *values)
 	PushActiveSnapshot(GetLatestSnapshot());
 	core_run(plan, values, NULL, true);
 	PopActiveSnapshot();
+}
+
+/*
+ * The same for a statement that changes rows: as they are at this moment, as
+ * foreign keys do it.  A lock must keep everybody else away from them.
+ */
+void
+core_change_latest(CorePlan *plan, Datum *values, const char *nulls)
+{
+	Snapshot	snapshot;
+	int			result;
+
+	if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
+		core_forget(plan);
+	if (plan->plan == NULL)
+		prepare(plan, true);
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	result = SPI_execute_snapshot(plan->plan, values, nulls, snapshot,
+								  InvalidSnapshot, false, true, 0);
+	UnregisterSnapshot(snapshot);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_snapshot failed for \"%s\": %s", plan->sql,
+			 SPI_result_code_string(result));
 }
 
 /*

@@ -87,14 +87,24 @@ check_same_sponsor(const ReferralPlace *place)
 		return;
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_REFERRAL_BOUND),
-			 errmsg("member %lld of program %lld was brought by member %lld, not by %lld",
-					(long long) place->member, (long long) place->program,
+			 errmsg("member %lld of program \"%s\" was brought by member %lld, not by %lld",
+					(long long) place->member, referral_program_name(place->program),
 					(long long) edge->enroller, (long long) place->sponsor),
 			 edge->has_sponsor ?
 			 errdetail("It stands under member %lld.",
 					   (long long) edge->sponsor) :
 			 errdetail("It was made a root since."),
 			 errhint("community.reparent() moves it.")));
+}
+
+/* Somebody was faster; only who goes past the movers' lock can be. */
+static void
+refuse_rival(const ReferralPlace *place)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not bind member %lld due to a concurrent binding",
+					(long long) place->member)));
 }
 
 /*
@@ -117,15 +127,35 @@ referral_bind(int64 program, int64 member, int64 sponsor,
 	if (!place.bound && insert_row(&place, joined_at, lapses_at))
 	{
 		if (place.late)
-			referral_note_late(&place, joined_at, "bound late", false);
+			referral_deepen_late(&place, false);
+		/* those below are counted by the old place, unless it is a move */
+		if (place.late && place.state.has_labels)
+			(void) referral_note_late(&place, joined_at, "bound late");
 		return true;
 	}
-	/* somebody was faster */
 	if (!place.bound)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not bind member %lld due to a concurrent binding",
-						(long long) member)));
+		refuse_rival(&place);
 	check_same_sponsor(&place);
 	return false;
+}
+
+/* The first sponsor by reparent(), which is a move in any case. */
+bool
+referral_bind_by_move(const ReferralMoving *moving, TimestampTz moved_at,
+					  int64 *move_id)
+{
+	ReferralPlace place = {
+		.program = moving->program,
+		.member = moving->member,
+		.sponsor = moving->sponsor,
+		.ask_bound = true
+	};
+
+	referral_find_place(&place, NULL);
+	if (place.bound || !insert_row(&place, moved_at, moving->lapses_at))
+		refuse_rival(&place);
+	if (place.late)
+		referral_deepen_late(&place, false);
+	*move_id = referral_note_late(&place, moved_at, moving->reason);
+	return true;
 }

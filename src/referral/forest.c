@@ -22,7 +22,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/table.h"
-#include "referral/referral.h"
+#include "referral/place.h"
 
 const char *const referral_columns[REFERRAL_COLUMNS] = {
 	"program_id", "member_id", "sponsor_id", "enroller_id", "joined_at",
@@ -448,28 +448,25 @@ referral_begin_walk(ReferralWalk *walk, ReferralForest *forest, int64 member)
 	walk->generation = 0;
 	walk->mark = member;
 	walk->next_mark = 1;
+	walk->in_cycle = false;
 }
 
 /*
- * One step up; false at the root.  Rows that were loaded past the guard may
- * close a cycle, which ends in an error: the mark stays behind at generations
+ * One step up; false at the root, or where a cycle closes: rows that were
+ * loaded past the guard may make one.  The mark stays behind at generations
  * that double, so a walk in a circle comes back to it.
  */
 bool
-referral_walk_up(ReferralWalk *walk)
+referral_walk_try(ReferralWalk *walk)
 {
 	int64		sponsor;
 
 	CHECK_FOR_INTERRUPTS();
 	if (!referral_sponsor(walk->forest, walk->member, &sponsor))
 		return false;
-	if (sponsor == walk->mark)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the sponsors of member %lld of program %lld form a cycle",
-						(long long) sponsor,
-						(long long) walk->forest->program),
-				 errhint("community.referral_check() lists such faults.")));
+	walk->in_cycle = sponsor == walk->mark;
+	if (walk->in_cycle)
+		return false;
 	walk->member = sponsor;
 	if (++walk->generation == walk->next_mark)
 	{
@@ -477,4 +474,20 @@ referral_walk_up(ReferralWalk *walk)
 		walk->next_mark *= 2;
 	}
 	return true;
+}
+
+/* The same, with an error for a cycle. */
+bool
+referral_walk_up(ReferralWalk *walk)
+{
+	bool		going = referral_walk_try(walk);
+
+	if (walk->in_cycle)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the sponsors of member %lld of program \"%s\" form a cycle",
+						(long long) walk->mark,
+						referral_program_name(walk->forest->program)),
+				 errhint("community.referral_check() lists such faults.")));
+	return going;
 }

@@ -81,18 +81,19 @@ check_shape(TupleDesc desc)
 							   referral_columns[i])));
 }
 
-/* An enroller other than the sponsor comes with rows from elsewhere. */
+/* Inside core_enter(). */
 static void
-check_enroller(const ReferralPlace *place, Datum enroller, CoreScope *scope)
+check_enroller(int64 program, int64 member, int64 enroller)
 {
 	bool		closed;
-	int64		id = DatumGetInt64(enroller);
 
-	if (id == place->sponsor)
-		return;
-	core_connect(scope);
-	if (!core_member_is_known(place->program, id, &closed))
-		core_refuse_member(place->program, id, false);
+	if (member == enroller)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("member %lld of program \"%s\" cannot be its own enroller",
+						(long long) member, core_program_name(program))));
+	if (!core_member_is_known(program, enroller, &closed))
+		core_refuse_member(program, enroller, false);
 }
 
 /* A row without sponsor is a root; it needs its member and its enroller. */
@@ -111,8 +112,7 @@ check_root(const Datum *values, const bool *nulls)
 	core_enter(&scope);
 	if (!core_member_is_known(program, member, &closed))
 		core_refuse_member(program, member, false);
-	if (!core_member_is_known(program, enroller, &closed))
-		core_refuse_member(program, enroller, false);
+	check_enroller(program, member, enroller);
 	core_leave(&scope);
 }
 
@@ -129,7 +129,13 @@ place_row(Datum *values, bool *nulls)
 
 	core_become_owner(&scope);
 	referral_find_place(&place, &scope);
-	check_enroller(&place, values[REFERRAL_ENROLLER], &scope);
+	/* one other than the sponsor comes with rows from elsewhere */
+	if (DatumGetInt64(values[REFERRAL_ENROLLER]) != place.sponsor)
+	{
+		core_connect(&scope);
+		check_enroller(place.program, place.member,
+					   DatumGetInt64(values[REFERRAL_ENROLLER]));
+	}
 	if (place.bound)
 	{
 		/* the key will refuse it, or the statement knows what to do then */
@@ -140,9 +146,11 @@ place_row(Datum *values, bool *nulls)
 	else if (place.late)
 	{
 		core_connect(&scope);
-		referral_note_late(&place,
-						   DatumGetTimestampTz(values[REFERRAL_JOINED_AT]),
-						   "bound late, by a row", true);
+		referral_deepen_late(&place, true);
+		if (place.state.has_labels)
+			(void) referral_note_late(&place,
+									  DatumGetTimestampTz(values[REFERRAL_JOINED_AT]),
+									  "bound late, by a row");
 	}
 	core_leave(&scope);
 	values[REFERRAL_DEPTH] = Int32GetDatum(place.depth);

@@ -38,7 +38,8 @@ referral_deepen(int64 program, const ReferralState *state, int32 deepened)
 		return;
 	values[0] = Int64GetDatum(program);
 	values[1] = Int32GetDatum(Min(deepened, REFERRAL_UNMEASURED));
-	core_run(&plan, values, NULL, false);
+	/* movers queue, so another one's change is no reason to start again */
+	core_change_latest(&plan, values, NULL);
 }
 
 /* Put a move on record, and give its id. */
@@ -75,18 +76,15 @@ referral_note_move(const ReferralMove *move)
 }
 
 /*
- * What a late binding leaves behind.  Whoever signed up below the member
- * until now counted from a root, seen by us or not, so all depths below it
- * are to be corrected by its own.  While there are labels, those below are
- * counted by them and by anchors of the old place, unless it is a move.
+ * Whoever signed up below a member that is bound late counted from a root,
+ * seen by us or not, so depths below it are to be corrected by its own.
  *
  * Rows that are loaded raw, children before parents, would each write the one
  * row of the forest, which then holds as many dead versions; so they say just
  * once that depths are unknown.
  */
 void
-referral_note_late(const ReferralPlace *place, TimestampTz joined_at,
-				   const char *reason, bool by_raw)
+referral_deepen_late(const ReferralPlace *place, bool by_raw)
 {
 	int64		deepened = place->measured;
 
@@ -95,18 +93,22 @@ referral_note_late(const ReferralPlace *place, TimestampTz joined_at,
 			(int64) place->state.deepened + place->measured;
 	referral_deepen(place->program, &place->state,
 					(int32) Min(deepened, REFERRAL_UNMEASURED));
-	if (place->state.has_labels)
-	{
-		ReferralMove move = {
-			.program = place->program,
-			.member = place->member,
-			.has_to = true,
-			.to = place->sponsor,
-			.moved_at = joined_at,
-			.state = &place->state,
-			.reason = reason
-		};
+}
 
-		(void) referral_note_move(&move);
-	}
+/* A late binding as a move from no sponsor. */
+int64
+referral_note_late(const ReferralPlace *place, TimestampTz joined_at,
+				   const char *reason)
+{
+	ReferralMove move = {
+		.program = place->program,
+		.member = place->member,
+		.has_to = true,
+		.to = place->sponsor,
+		.moved_at = joined_at,
+		.state = &place->state,
+		.reason = reason
+	};
+
+	return referral_note_move(&move);
 }

@@ -14,7 +14,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
 #include "utils/array.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "core/compat.h"
@@ -105,7 +108,7 @@ find_person(int64 program, int64 member, CoreReader *reader,
 
 	keys[0] = Int64GetDatum(program);
 	keys[1] = Int64GetDatum(member);
-	person->own = false;
+	person->own = person->closed = false;
 	if (reader == NULL)
 	{
 		/* whose row it is nobody sees here: then it is not our own */
@@ -144,18 +147,32 @@ referral_check_sponsor(int64 program, int64 sponsor)
 
 /* ----- depth and cycles ----- */
 
+/* For a message; needs no core_enter(). */
+char *
+referral_program_name(int64 program)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	CoreScope	scope;
+	char	   *name;
+
+	core_enter(&scope);
+	name = MemoryContextStrdup(caller, core_program_name(program));
+	core_leave(&scope);
+	return name;
+}
+
 static void
 refuse_cycle(int64 program, int64 member, int64 sponsor)
 {
 	if (member == sponsor)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_REFERRAL_CYCLE),
-				 errmsg("member %lld of program %lld cannot be its own sponsor",
-						(long long) member, (long long) program)));
+				 errmsg("member %lld of program \"%s\" cannot be its own sponsor",
+						(long long) member, referral_program_name(program))));
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_REFERRAL_CYCLE),
-			 errmsg("member %lld of program %lld cannot stand under member %lld",
-					(long long) member, (long long) program,
+			 errmsg("member %lld of program \"%s\" cannot stand under member %lld",
+					(long long) member, referral_program_name(program),
 					(long long) sponsor),
 			 errdetail("Member %lld stands below member %lld.",
 					   (long long) sponsor, (long long) member)));
@@ -169,8 +186,8 @@ referral_check_depth(int64 program, int64 member, int64 sponsor, int32 depth)
 	if (depth > maximum)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_REFERRAL_DEPTH),
-				 errmsg("member %lld of program %lld would stand at depth %d under member %lld",
-						(long long) member, (long long) program, depth,
+				 errmsg("member %lld of program \"%s\" would stand at depth %d under member %lld",
+						(long long) member, referral_program_name(program), depth,
 						(long long) sponsor),
 				 errdetail("The maximum depth of the program is %d.",
 						   maximum),
@@ -196,9 +213,9 @@ referral_measure(ReferralForest *forest, int64 sponsor, bool has_member,
 	if (walk.generation >= REFERRAL_UNMEASURED)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_REFERRAL_DEPTH),
-				 errmsg("member %lld of program %lld stands deeper than %d",
+				 errmsg("member %lld of program \"%s\" stands deeper than %d",
 						(long long) sponsor,
-						(long long) referral_program(forest),
+						referral_program_name(referral_program(forest)),
 						REFERRAL_UNMEASURED)));
 	return (int32) walk.generation;
 }
@@ -365,6 +382,25 @@ find_anchor(ReferralPlace *place, bool has_row, const ReferralEdge *sponsor,
 
 /* ----- the place ----- */
 
+/* the transaction that put somebody below a member of its own, if any did */
+static LocalTransactionId own_sponsor_in = InvalidLocalTransactionId;
+
+static void
+note_own_sponsor(void)
+{
+	own_sponsor_in = core_local_transaction();
+}
+
+/*
+ * May somebody stand below a member that the own transaction has enrolled?
+ * Nobody else sees it, so none does unless we have put somebody there.
+ */
+static bool
+may_have_children(void)
+{
+	return own_sponsor_in == core_local_transaction();
+}
+
 /*
  * Look at everything with a snapshot of this moment.  False when the member is
  * no new leaf, and the lock is not held that it then takes.
@@ -395,19 +431,19 @@ look(ReferralPlace *place, bool locked, CoreScope *scope)
 	if (!member.known)
 		refuse_person(place->program, place->member, false, scope);
 
-	if (place->ask_bound || !member.own)
+	place->has_children = (!member.own || may_have_children()) &&
+		referral_has_children(forest, place->member);
+	place->late = !member.own || place->has_children;
+	if (place->ask_bound || place->late)
 		place->bound = referral_fetch(forest, place->member, &place->edge);
-	if (!place->bound)
-	{
-		place->has_children = referral_has_children(forest, place->member);
-		place->late = !member.own || place->has_children;
-	}
 	if (place->bound || (place->late && !locked))
 		goto end;
 
 	done = true;
 	if (!sponsor.known || sponsor.closed)
 		refuse_person(place->program, place->sponsor, sponsor.closed, scope);
+	if (sponsor.own)
+		note_own_sponsor();
 	has_row = referral_fetch(forest, place->sponsor, &edge);
 	referral_read_state(place->program, snapshot, &place->state);
 	bound = has_row ? edge.depth + 1 : 1;
@@ -440,7 +476,6 @@ referral_find_place(ReferralPlace *place, CoreScope *scope)
 		refuse_cycle(place->program, place->member, place->sponsor);
 	if (!referral_is_direct() || !core_table_is_usable(&forest_table))
 		core_connect(scope);
-	place->bound = false;
 	if (look(place, false, scope))
 		return;
 	referral_lock_movers(place->program);

@@ -19,10 +19,11 @@ typedef struct ReferralPlace
 	int64		program;
 	int64		member;
 	int64		sponsor;
-	bool		ask_bound;		/* is there a row already? */
+	bool		ask_bound;		/* look for a row also where a conflict of its
+								 * key will tell */
 
 	/* found */
-	bool		bound;			/* there is, "edge"; nothing else is known */
+	bool		bound;			/* there is a row, "edge"; no more is known */
 	ReferralEdge edge;
 	bool		late;			/* not a new leaf; the movers' lock is held */
 	bool		has_children;	/* known of those that are late */
@@ -47,6 +48,10 @@ typedef struct ReferralMove
 	const char *reason;
 } ReferralMove;
 
+/* bind.c */
+extern bool referral_bind_by_move(const ReferralMoving *moving,
+								  TimestampTz moved_at, int64 *move_id);
+
 /* lock.c */
 extern void referral_lock_movers(int64 program);
 extern Snapshot referral_latest_snapshot(void);
@@ -55,6 +60,7 @@ extern Snapshot referral_latest_snapshot(void);
 extern int32 referral_maximum_depth(int64 program);
 
 /* place.c */
+extern char *referral_program_name(int64 program);
 extern void referral_find_place(ReferralPlace *place, CoreScope *scope);
 extern void referral_read_state(int64 program, Snapshot snapshot,
 								ReferralState *state);
@@ -68,8 +74,8 @@ extern void referral_check_sponsor(int64 program, int64 sponsor);
 extern void referral_deepen(int64 program, const ReferralState *state,
 							int32 deepened);
 extern int64 referral_note_move(const ReferralMove *move);
-extern void referral_note_late(const ReferralPlace *place,
-							   TimestampTz joined_at, const char *reason,
-							   bool by_raw);
+extern void referral_deepen_late(const ReferralPlace *place, bool by_raw);
+extern int64 referral_note_late(const ReferralPlace *place,
+								TimestampTz joined_at, const char *reason);
 
 #endif							/* COMMUNITY_REFERRAL_PLACE_H */

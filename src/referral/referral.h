@@ -73,7 +73,21 @@ typedef struct ReferralWalk
 	int64		generation;
 	int64		mark;			/* tells a cycle: a member met before */
 	int64		next_mark;
+	bool		in_cycle;
 } ReferralWalk;
+
+/* A member to be put under another sponsor, or to be made a root. */
+typedef struct ReferralMoving
+{
+	int64		program;
+	int64		member;
+	bool		has_sponsor;
+	int64		sponsor;
+	TimestampTz lapses_at;		/* of the new binding; DT_NOEND for never */
+	const char *reason;
+	bool		has_time;		/* or now */
+	TimestampTz moved_at;
+} ReferralMoving;
 
 /* forest.c: reading, one member at a time */
 extern bool referral_is_direct(void);
@@ -90,10 +104,14 @@ extern bool referral_has_children(ReferralForest *forest, int64 member);
 extern void referral_close_forest(ReferralForest *forest);
 extern void referral_begin_walk(ReferralWalk *walk, ReferralForest *forest,
 								int64 member);
+extern bool referral_walk_try(ReferralWalk *walk);
 extern bool referral_walk_up(ReferralWalk *walk);
 
 /* bind.c: a member gets its first sponsor */
 extern bool referral_bind(int64 program, int64 member, int64 sponsor,
 						  TimestampTz joined_at, TimestampTz lapses_at);
+
+/* reparent.c */
+extern bool referral_move(const ReferralMoving *moving, int64 *move_id);
 
 #endif							/* COMMUNITY_REFERRAL_H */

@@ -99,13 +99,23 @@ SELECT community.veto_tier(1001, 'Club "A"', 'tier 2', '[2024-01-01,)', 'no', 'v
 	community.grant_tier(1002, 'Club "A"', 'tier 2', '[2024-01-01,2024-03-01)', reason => 'yes', key => 'grant'),
 	community.grant_tier(1002, 'Club "A"', 'tier 2', '[2024-03-01,)', reason => 'yes', key => 'grant 2'),
 	community.revoke_tier('grant', '2024-02-01');
+
+-- a forest: a chain whose members come after those below them, moves, labels in force
+SELECT community.define_referrals(maximum_depth => 50, paid_levels => 2);
+SELECT community.enroll(2000 + i, joined_at => '2024-01-01') FROM generate_series(0, 20) AS i;
+SELECT community.enroll(2000 + i, sponsor => 2001 + i, joined_at => '2024-01-01') FROM generate_series(0, 9) AS i;
+SELECT community.reparent(2003, 2015, 'moved', '2024-02-01'), community.reparent(2005, NULL, 'out', '2024-02-02');
+UPDATE community.referral_forest SET labels = 100, labels_end = 101;
+INSERT INTO community.referral_label SELECT program_id, 2015, '{2015}', '{0}', '{0}' FROM community.referral_forest;
+SELECT community.enroll(2100, sponsor => 2015), community.enroll(2101, sponsor => 2100);
 SQL
 
 my $old = tables_of($node, 'old');
 cmp_ok(length($old->{event}), '>', 10000, 'there are events to be dumped');
 foreach my $table (
 	qw(account_fold attachment currency engagement entry hold inbox inbox_fault job_run ladder
-	ladder_version measure member program standing_touch tenure tier tier_requirement tier_ruling))
+	ladder_version measure member program referral referral_forest referral_label referral_move
+	referral_setting standing_touch tenure tier tier_requirement tier_ruling))
 {
 	isnt($old->{$table}, '', "there are rows of $table");
 }
@@ -215,6 +225,20 @@ sub check
 			BEGIN; DO 'BEGIN PERFORM community.publish_ladder(''Club "A"'', ''2024-03-01''); END';
 			SELECT valid, definition ->> 'grace' FROM community.ladder_version ORDER BY valid DESC LIMIT 1; ROLLBACK}),
 		'["2024-03-01 00:00:00+00",)|1 mon 2 days', "$what: the draft can be published");
+
+	is( $node->safe_psql($db, q{SET community.program = 'forum';
+			BEGIN; DO 'BEGIN PERFORM community.enroll(2102, sponsor => 2101), community.enroll(2101, sponsor => 2100); END';
+			SELECT count(*) FROM community.referral_check();
+			SELECT depth, anchor FROM community.referral WHERE member_id = 2102; ROLLBACK}),
+		"0\n3|100", "$what: the forest is one, and grows");
+	foreach my $refused (['CM007', 'DELETE FROM community.referral'],
+		['CM007', 'UPDATE community.referral SET sponsor_id = 2000 WHERE member_id = 2009'],
+		['CM040', q{SET community.program = 'forum'; SELECT community.reparent(2010, 2009, 'a circle')}],
+		['CM040', q{INSERT INTO community.referral (program_id, member_id, sponsor_id)
+			SELECT program_id, 2010, 2009 FROM community.referral_forest}])
+	{
+		is(sqlstate($node, $db, $refused->[1]), $refused->[0], "$what: refused is $refused->[1]");
+	}
 
 	# new work
 	my $max = $node->safe_psql($db, 'SELECT max(event_id) FROM community.event');
