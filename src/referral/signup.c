@@ -178,7 +178,8 @@ referral_reward_event(const CommissionPlans *plans,
 		is_read = true;
 		if (!upline.is_referred)
 			return;
-		if (is_in_time(plans, reward, upline.joined_at, event->occurred_at))
+		if (is_in_time(plans, reward, upline.joined_at,
+					   Max(event->occurred_at, upline.joined_at)))
 			give(plans, reward, event->member, &upline, event->event_id,
 				 event->occurred_at);
 	}
