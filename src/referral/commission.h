@@ -101,6 +101,8 @@ typedef struct CommissionEvent
 	int64		amount;
 	TimestampTz occurred_at;
 	Datum		payload;		/* jsonb, or 0 for an empty object */
+	int64		set_from;		/* of a set without order: its least id and */
+	int64		set_to;			/* greatest; otherwise 0 */
 } CommissionEvent;
 
 /*
@@ -186,7 +188,7 @@ extern void referral_withdraw_rewards(const CommissionPlans *plans,
 extern char *referral_pay_event(int64 program, int64 event_id, int64 member,
 								Datum type, int64 amount, Datum payload,
 								TimestampTz occurred_at, CoreScope *scope);
-extern void referral_pay_recorded(int64 program, bool keep);
+extern void referral_pay_recorded(int64 program, bool keep, bool in_order);
 extern char *referral_commissions_of(int64 program, int64 event_id);
 
 /* commission_return.c */

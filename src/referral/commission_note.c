@@ -85,14 +85,15 @@ end_event(void)
 enum
 {
 	SET_EVENT, SET_MEMBER, SET_TYPE, SET_AMOUNT, SET_AT, SET_PAYLOAD,
-	SET_COLUMNS
+	SET_FROM, SET_TO, SET_COLUMNS
 };
 
 /* so many events are looked at together */
 #define EVENT_BATCH		1000
 
 static void
-pay_one(const CommissionPlans *plans, HeapTuple tuple, TupleDesc desc)
+pay_one(const CommissionPlans *plans, bool in_order, HeapTuple tuple,
+		TupleDesc desc)
 {
 	Datum		values[SET_COLUMNS];
 	bool		nulls[SET_COLUMNS];
@@ -107,19 +108,31 @@ pay_one(const CommissionPlans *plans, HeapTuple tuple, TupleDesc desc)
 	event.amount = DatumGetInt64(values[SET_AMOUNT]);
 	event.occurred_at = DatumGetTimestampTz(values[SET_AT]);
 	event.payload = values[SET_PAYLOAD];
+	if (!in_order)
+	{
+		event.set_from = DatumGetInt64(values[SET_FROM]);
+		event.set_to = DatumGetInt64(values[SET_TO]);
+	}
 	referral_pay_plans(plans, &event, NULL);
 	referral_reward_event(plans, &event);
 }
 
-/* Pay for the new events of the set, in the order of their ids. */
+#define NEW_EVENTS \
+	"SELECT r.event_id, r.member_id, r.type, r.amount, r.at, r.payload," \
+	" min(r.event_id) OVER (), max(r.event_id) OVER ()" \
+	" FROM recorded AS r WHERE r.is_new ORDER BY "
+
+/*
+ * Pay for the new events of the set: in the order in which they were recorded
+ * or, where that means nothing, of their times.
+ */
 static void
-pay_new(const CommissionPlans *plans, bool keep)
+pay_new(const CommissionPlans *plans, bool keep, bool in_order)
 {
-	static CorePlan query = {
-		.sql = "SELECT r.event_id, r.member_id, r.type, r.amount, r.at,"
-		" r.payload FROM recorded AS r WHERE r.is_new ORDER BY r.event_id"
-	};
-	Portal		portal = core_open_cursor(&query, NULL, keep);
+	static CorePlan by_id = {.sql = NEW_EVENTS "r.event_id"};
+	static CorePlan by_time = {.sql = NEW_EVENTS "r.at, r.event_id"};
+	Portal		portal = core_open_cursor(in_order ? &by_id : &by_time, NULL,
+										  keep);
 	uint64		count;
 
 	do
@@ -133,7 +146,7 @@ pay_new(const CommissionPlans *plans, bool keep)
 		for (i = 0; i < count; i++)
 		{
 			begin_event();
-			pay_one(plans, found->vals[i], found->tupdesc);
+			pay_one(plans, in_order, found->vals[i], found->tupdesc);
 			end_event();
 		}
 		SPI_freetuptable(found);
@@ -173,14 +186,14 @@ correct_old(int64 program)
  * done for commissions.  Inside core_enter().
  */
 void
-referral_pay_recorded(int64 program, bool keep)
+referral_pay_recorded(int64 program, bool keep, bool in_order)
 {
 	const CommissionPlans *plans = referral_plans(program);
 
 	if (plans->nplans == 0 && plans->nrewards == 0)
 		return;
 	correct_old(program);
-	pay_new(plans, keep);
+	pay_new(plans, keep, in_order);
 }
 
 /*
@@ -221,15 +234,18 @@ referral_commissions_of(int64 program, int64 event_id)
 	for (i = 0; i < count; i++)
 	{
 		Datum		row[5];
+		const char *currency;
 		bool		isnull;
 		int			j;
 
 		for (j = 0; j < lengthof(row); j++)
 			row[j] = SPI_getbinval(found->vals[i], found->tupdesc, j + 1,
 								   &isnull);
-		referral_tell_commission(&told, DatumGetInt64(row[0]), DatumGetInt64(row[1]),
-								 referral_ledger.code(program, DatumGetInt64(row[2])),
-								 DatumGetInt32(row[3]), TextDatumGetCString(row[4]));
+		currency = referral_ledger.code(program, DatumGetInt64(row[2]));
+		referral_tell_commission(&told, DatumGetInt64(row[0]),
+								 DatumGetInt64(row[1]), currency,
+								 DatumGetInt32(row[3]),
+								 TextDatumGetCString(row[4]));
 	}
 	if (count == 0)
 		return NULL;

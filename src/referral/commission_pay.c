@@ -165,7 +165,8 @@ payload_fits(const CommissionPlan *plan, const CommissionEvent *event)
 
 /*
  * Has the member done fewer of what the plan is about before, by the order in
- * which it was recorded, what was taken back not counted?
+ * which it was recorded, what was taken back not counted?  What comes as a set
+ * without an order has that of its times.
  */
 static bool
 is_among_first(const CommissionPlan *plan, const CommissionEvent *event)
@@ -175,23 +176,26 @@ is_among_first(const CommissionPlan *plan, const CommissionEvent *event)
 		"  sum(c.amount) AS net FROM community.event AS c"
 		"  WHERE c.program_id = $1 AND c.key = e.key AND c.source = e.source"
 		"  AND (c.event_id = e.event_id OR c.corrects = e.event_id)) AS s"
-		" WHERE e.program_id = $1 AND e.member_id = $2 AND e.event_id < $3"
+		" WHERE e.program_id = $1 AND e.member_id = $2"
+		" AND (e.event_id < $3 OR (e.event_id <= $8"
+		"  AND (e.occurred_at, e.event_id) < ($9, $10)))"
 		" AND e.kind = 'record' AND e.type = ANY ($4) AND e.amount >= $5"
 		" AND ($6 IS NULL OR e.payload @> $6)"
 		" AND s.net > 0 LIMIT $7",
-		.nargs = 7,
+		.nargs = 10,
 		.argtypes = {INT8OID, INT8OID, INT8OID, TEXTARRAYOID, INT8OID,
-		JSONBOID, INT4OID},
+		JSONBOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT8OID},
 		.by_index = true
 	};
-	Datum		values[7];
-	char		nulls[8] = "       ";
+	Datum		values[10];
+	char		nulls[11] = "          ";
 
 	if (plan->first_events == 0)
 		return true;
 	values[0] = Int64GetDatum(event->program);
 	values[1] = Int64GetDatum(event->member);
-	values[2] = Int64GetDatum(event->event_id);
+	values[2] = Int64GetDatum(event->set_from != 0 ? event->set_from :
+							  event->event_id);
 	values[3] = PointerGetDatum(construct_array(plan->types, plan->ntypes,
 												TEXTOID, -1, false,
 												TYPALIGN_INT));
@@ -200,6 +204,9 @@ is_among_first(const CommissionPlan *plan, const CommissionEvent *event)
 	if (plan->payload_filter == NULL)
 		nulls[5] = 'n';
 	values[6] = Int32GetDatum(plan->first_events);
+	values[7] = Int64GetDatum(event->set_to);
+	values[8] = TimestampTzGetDatum(event->occurred_at);
+	values[9] = Int64GetDatum(event->event_id);
 	core_run(&query, values, nulls, false);
 	return SPI_processed < plan->first_events;
 }
@@ -287,7 +294,8 @@ apply_plan(const CommissionPlans *plans, const CommissionPlan *plan,
 		return;
 	set_terms(plans, plan, event, &terms);
 	referral_judge_upline(plans, plan, upline, event->occurred_at, places);
-	referral_compute_lines(&terms, places, upline->count, event->amount, &lines);
+	referral_compute_lines(&terms, places, upline->count, event->amount,
+						   &lines);
 	if (lines.overflow)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
