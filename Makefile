@@ -32,8 +32,8 @@ SQL_PARTS = src/core/prelude.sql \
 	src/tier/ladder.sql src/tier/what_if.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/referral/forest.sql \
-	src/referral/pass.sql \
 	src/referral/reading.sql \
+	src/referral/pass.sql \
 	src/referral/label.sql \
 	src/referral/metrics.sql \
 	src/referral/commission.sql \
@@ -45,20 +45,15 @@ SQL_PARTS = src/core/prelude.sql \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \
 	src/tier/benefit_tables.sql src/tier/award_tables.sql \
 	src/referral/commission_tables.sql \
+	src/referral/invite_tables.sql \
+	src/referral/fraud_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
 	src/tier/seats_check.sql src/tier/benefit_check.sql \
-
-	src/core/install_tail.sql \
-	src/core/check_head.sql \
-	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
-	src/tier/seats_check.sql src/tier/benefit_check.sql
 	src/referral/commission_check.sql \
-	src/referral/label_check.sql \
-	src/referral/invite_tables.sql \
-	src/referral/fraud_tables.sql \
 	src/referral/invite_check.sql \
+	src/referral/label_check.sql \
 	src/core/check_tail.sql src/core/grants.sql
 
 DATA = $(wildcard upgrade/$(EXTENSION)--*--*.sql)

@@ -513,7 +513,7 @@ attempt_set(void *arg)
 	{
 		score_add_engagements(attempt->program, false);
 		points_award_recorded(attempt->program, false);
-		referral_pay_recorded(attempt->program, false);
+		referral_pay_recorded(attempt->program, false, true);
 		tier_note_recorded(attempt->program, false);
 	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)

@@ -308,7 +308,7 @@ add_recorded(const Work *work, ActivityRows *recorded)
 		score_add_engagements(work->attachment->program, work->keep);
 		referral_lock_recorded_payees(work->attachment->program);
 		points_award_recorded(work->attachment->program, work->keep);
-		referral_pay_recorded(work->attachment->program, work->keep);
+		referral_pay_recorded(work->attachment->program, work->keep, false);
 		tier_note_recorded(work->attachment->program, work->keep);
 	}
 	if (SPI_unregister_relation("recorded") != SPI_OK_REL_UNREGISTER)

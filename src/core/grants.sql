@@ -94,6 +94,8 @@ BEGIN
 		' community.referral_sanction, community.referral_sanctioned,'
 		' community.sanctioned_member, community.referral_identity, community.fraud_rule,'
 		' community.referral_flag, community.referral_decision, community.held_member,'
+		' community.commission_plan, community.commission_rate, community.commission,'
+		' community.signup_reward, community.signup_reward_given,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;

@@ -101,6 +101,8 @@ typedef struct CommissionEvent
 	int64		amount;
 	TimestampTz occurred_at;
 	Datum		payload;		/* jsonb, or 0 for an empty object */
+	int64		set_from;		/* of a set without order: its least id and */
+	int64		set_to;			/* greatest; otherwise 0 */
 } CommissionEvent;
 
 /*
@@ -156,36 +158,37 @@ typedef bool (*ReferralRewardCheck) (int64 program, int64 member);
 extern ReferralRewardCheck referral_reward_check;
 
 /* commission_plans.c */
-extern const CommissionPlans *commission_plans(int64 program);
-extern const CommissionPlans *commission_kept_plans(int64 program);
-extern bool commission_names_type(const Datum *types, int count, Datum type);
-extern const CommissionPlan *commission_plan(const CommissionPlans *plans,
-											 int64 id);
+extern const CommissionPlans *referral_plans(int64 program);
+extern const CommissionPlans *referral_kept_plans(int64 program);
+extern bool referral_names_type(const Datum *types, int count, Datum type);
+extern const CommissionPlan *referral_find_plan(const CommissionPlans *plans,
+												int64 id);
 
 /* commission_upline.c */
-extern void commission_read_upline(const CommissionPlans *plans, int64 member,
-								   TimestampTz at, int reach, Upline *upline);
-extern void commission_judge(const CommissionPlans *plans,
-							 const CommissionPlan *plan, const Upline *upline,
-							 TimestampTz at, CommissionPlace *places);
+extern void referral_paid_upline(const CommissionPlans *plans, int64 member,
+								 TimestampTz at, int reach, Upline *upline);
+extern void referral_judge_upline(const CommissionPlans *plans,
+								  const CommissionPlan *plan, const Upline *upline,
+								  TimestampTz at, CommissionPlace *places);
 
 /* commission_pay.c */
-extern void commission_pay(const CommissionPlans *plans,
-						   const CommissionEvent *event, StringInfo told);
-extern Datum commission_key(int64 event_id, int32 line, int64 cause_id);
+extern void referral_pay_plans(const CommissionPlans *plans,
+							   const CommissionEvent *event, StringInfo told);
+extern Datum referral_commission_key(int64 event_id, int32 line,
+									 int64 cause_id);
 
 /* signup.c */
-extern void signup_reward_event(const CommissionPlans *plans,
-								const CommissionEvent *event);
-extern void signup_withdraw(const CommissionPlans *plans,
-							const CommissionEvent *event, bool dead,
-							Datum reason);
+extern void referral_reward_event(const CommissionPlans *plans,
+								  const CommissionEvent *event);
+extern void referral_withdraw_rewards(const CommissionPlans *plans,
+									  const CommissionEvent *event, bool dead,
+									  Datum reason);
 
 /* what others call: commission_note.c */
 extern char *referral_pay_event(int64 program, int64 event_id, int64 member,
 								Datum type, int64 amount, Datum payload,
 								TimestampTz occurred_at, CoreScope *scope);
-extern void referral_pay_recorded(int64 program, bool keep);
+extern void referral_pay_recorded(int64 program, bool keep, bool in_order);
 extern char *referral_commissions_of(int64 program, int64 event_id);
 
 /* commission_return.c */

@@ -16,7 +16,7 @@
 
 /* What a rate gives of a base, cut off; -1 when that is too much. */
 int64
-commission_share(int64 base, int64 rate)
+referral_rate_share(int64 base, int64 rate)
 {
 	int128		points = (int128) base * rate / COMMISSION_RATE_SCALE;
 
@@ -28,7 +28,7 @@ add_line(CommissionLines *result, CommissionKind kind, CommissionLack lack,
 		 int32 level, int place, int source, int64 base, int64 rate)
 {
 	CommissionLine *line;
-	int64		points = commission_share(base, rate);
+	int64		points = referral_rate_share(base, rate);
 
 	if (points < 0)
 		result->overflow = true;
@@ -94,11 +94,11 @@ highest_level(const CommissionTerms *terms)
 }
 
 /*
- * Of how many places commission_compute() needs to know at most.  One more
+ * Of how many places referral_compute_lines() needs to know at most.  One more
  * than can be paid tells whether there is anybody at all.
  */
 int32
-commission_reach(const CommissionTerms *terms)
+referral_plan_reach(const CommissionTerms *terms)
 {
 	int32		reach = terms->paid_levels + 1;
 
@@ -296,7 +296,7 @@ static void
 apply_ceiling(const CommissionTerms *terms, int64 base,
 			  CommissionLines *result)
 {
-	int64		ceiling = commission_share(base, terms->ceiling);
+	int64		ceiling = referral_rate_share(base, terms->ceiling);
 	int64		sum = 0;
 	int			i;
 
@@ -333,9 +333,9 @@ apply_ceiling(const CommissionTerms *terms, int64 base,
  * lines after those they derive from.  The caller zeroes the result.
  */
 void
-commission_compute(const CommissionTerms *terms,
-				   const CommissionPlace *places, int nplaces, int64 base,
-				   CommissionLines *result)
+referral_compute_lines(const CommissionTerms *terms,
+					   const CommissionPlace *places, int nplaces, int64 base,
+					   CommissionLines *result)
 {
 	if (terms->scheme == COMMISSION_UNILEVEL)
 		compute_unilevel(terms, places, nplaces, base, result);
@@ -353,7 +353,7 @@ commission_compute(const CommissionTerms *terms,
  * when nothing is left.  Negative when the base has grown.
  */
 int64
-commission_returned(int64 points, int64 base, int64 net)
+referral_returned(int64 points, int64 base, int64 net)
 {
 	int128		twice = (int128) points * ((int128) base - net) * 2;
 

@@ -32,7 +32,7 @@ typedef enum CommissionKind
 {
 	COMMISSION_LEVEL,
 	COMMISSION_OVERRIDE,		/* on somebody of one's own tier, or a leader */
-	COMMISSION_MATCHING,		/* on the commission of the next below */
+	COMMISSION_MATCHING,		/* on the commission of one below */
 	COMMISSION_BREAKAGE			/* not paid */
 } CommissionKind;
 
@@ -101,11 +101,11 @@ typedef struct CommissionLines
 	bool		overflow;		/* a line came to too much */
 } CommissionLines;
 
-extern int64 commission_share(int64 base, int64 rate);
-extern int32 commission_reach(const CommissionTerms *terms);
-extern void commission_compute(const CommissionTerms *terms,
-							   const CommissionPlace *places, int nplaces,
-							   int64 base, CommissionLines *result);
-extern int64 commission_returned(int64 points, int64 base, int64 net);
+extern int64 referral_rate_share(int64 base, int64 rate);
+extern int32 referral_plan_reach(const CommissionTerms *terms);
+extern void referral_compute_lines(const CommissionTerms *terms,
+								   const CommissionPlace *places, int nplaces,
+								   int64 base, CommissionLines *result);
+extern int64 referral_returned(int64 points, int64 base, int64 net);
 
 #endif							/* COMMUNITY_COMMISSION_ALGO_H */

@@ -89,6 +89,22 @@ read_bounds(HeapTuple tuple, TupleDesc desc, Guarded *row)
 		row->until = DatumGetTimestampTz(upper.val);
 }
 
+/* What messages call a rate, by what it is for. */
+static char *
+rate_name(HeapTuple tuple, TupleDesc desc)
+{
+	bool		no_level;
+	bool		no_tier;
+	Datum		level = column(tuple, desc, "level", &no_level);
+	Datum		tier = column(tuple, desc, "tier", &no_tier);
+	char	   *of_tier = no_tier ? "" :
+	psprintf(" of tier \"%s\"", TextDatumGetCString(tier));
+
+	if (no_level)
+		return psprintf("rate%s", of_tier);
+	return psprintf("rate of level %d%s", DatumGetInt32(level), of_tier);
+}
+
 static void
 read_row(Relation table, HeapTuple tuple, Guarded *row)
 {
@@ -105,7 +121,7 @@ read_row(Relation table, HeapTuple tuple, Guarded *row)
 		row->table = GUARDED_RATE;
 		row->plan_id = id_column(tuple, desc, "plan_id");
 		row->id = id_column(tuple, desc, "rate_id");
-		row->name = psprintf("rate %lld", (long long) row->id);
+		row->name = rate_name(tuple, desc);
 		return;
 	}
 	row->table = strcmp(relation, "commission_plan") == 0 ? GUARDED_PLAN :

@@ -11,7 +11,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
@@ -25,12 +24,12 @@ asks_about(const CommissionPlans *plans, Datum type)
 	int			i;
 
 	for (i = 0; i < plans->nplans; i++)
-		if (commission_names_type(plans->plans[i].types,
-								  plans->plans[i].ntypes, type))
+		if (referral_names_type(plans->plans[i].types,
+								plans->plans[i].ntypes, type))
 			return true;
 	for (i = 0; i < plans->nrewards; i++)
-		if (commission_names_type(plans->rewards[i].types,
-								  plans->rewards[i].ntypes, type))
+		if (referral_names_type(plans->rewards[i].types,
+								plans->rewards[i].ntypes, type))
 			return true;
 	return false;
 }
@@ -44,7 +43,7 @@ referral_pay_event(int64 program, int64 event_id, int64 member, Datum type,
 				   int64 amount, Datum payload, TimestampTz occurred_at,
 				   CoreScope *scope)
 {
-	const CommissionPlans *plans = commission_kept_plans(program);
+	const CommissionPlans *plans = referral_kept_plans(program);
 	CommissionEvent event = {program, event_id, event_id, member, type,
 	amount, occurred_at, payload};
 	StringInfoData told;
@@ -52,29 +51,49 @@ referral_pay_event(int64 program, int64 event_id, int64 member, Datum type,
 	if (plans == NULL)
 	{
 		core_connect(scope);
-		plans = commission_plans(program);
+		plans = referral_plans(program);
 	}
 	if (!asks_about(plans, type))
 		return NULL;
 	core_connect(scope);
 	initStringInfo(&told);
-	commission_pay(plans, &event, &told);
-	signup_reward_event(plans, &event);
+	referral_pay_plans(plans, &event, &told);
+	referral_reward_event(plans, &event);
 	return told.len > 0 ? told.data : NULL;
+}
+
+/*
+ * What SPI hands out stays until it is finished, so each event of a set has a
+ * connection of its own.
+ */
+static void
+begin_event(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+static void
+end_event(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
 }
 
 /* columns of the set */
 enum
 {
 	SET_EVENT, SET_MEMBER, SET_TYPE, SET_AMOUNT, SET_AT, SET_PAYLOAD,
-	SET_COLUMNS
+	SET_FROM, SET_TO, SET_COLUMNS
 };
 
 /* so many events are looked at together */
 #define EVENT_BATCH		1000
 
 static void
-pay_one(const CommissionPlans *plans, HeapTuple tuple, TupleDesc desc)
+pay_one(const CommissionPlans *plans, bool in_order, HeapTuple tuple,
+		TupleDesc desc)
 {
 	Datum		values[SET_COLUMNS];
 	bool		nulls[SET_COLUMNS];
@@ -89,23 +108,31 @@ pay_one(const CommissionPlans *plans, HeapTuple tuple, TupleDesc desc)
 	event.amount = DatumGetInt64(values[SET_AMOUNT]);
 	event.occurred_at = DatumGetTimestampTz(values[SET_AT]);
 	event.payload = values[SET_PAYLOAD];
-	commission_pay(plans, &event, NULL);
-	signup_reward_event(plans, &event);
+	if (!in_order)
+	{
+		event.set_from = DatumGetInt64(values[SET_FROM]);
+		event.set_to = DatumGetInt64(values[SET_TO]);
+	}
+	referral_pay_plans(plans, &event, NULL);
+	referral_reward_event(plans, &event);
 }
 
-/* Pay for the new events of the set, in the order of their ids. */
+#define NEW_EVENTS \
+	"SELECT r.event_id, r.member_id, r.type, r.amount, r.at, r.payload," \
+	" min(r.event_id) OVER (), max(r.event_id) OVER ()" \
+	" FROM recorded AS r WHERE r.is_new ORDER BY "
+
+/*
+ * Pay for the new events of the set: in the order in which they were recorded
+ * or, where that means nothing, of their times.
+ */
 static void
-pay_new(const CommissionPlans *plans, bool keep)
+pay_new(const CommissionPlans *plans, bool keep, bool in_order)
 {
-	static CorePlan query = {
-		.sql = "SELECT r.event_id, r.member_id, r.type, r.amount, r.at,"
-		" r.payload FROM recorded AS r WHERE r.is_new ORDER BY r.event_id"
-	};
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(caller,
-												  "community commissions of a set",
-												  ALLOCSET_DEFAULT_SIZES);
-	Portal		portal = core_open_cursor(&query, NULL, keep);
+	static CorePlan by_id = {.sql = NEW_EVENTS "r.event_id"};
+	static CorePlan by_time = {.sql = NEW_EVENTS "r.at, r.event_id"};
+	Portal		portal = core_open_cursor(in_order ? &by_id : &by_time, NULL,
+										  keep);
 	uint64		count;
 
 	do
@@ -118,16 +145,13 @@ pay_new(const CommissionPlans *plans, bool keep)
 		count = SPI_processed;
 		for (i = 0; i < count; i++)
 		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextSwitchTo(context);
-			pay_one(plans, found->vals[i], found->tupdesc);
-			MemoryContextSwitchTo(caller);
-			MemoryContextReset(context);
+			begin_event();
+			pay_one(plans, in_order, found->vals[i], found->tupdesc);
+			end_event();
 		}
 		SPI_freetuptable(found);
 	} while (count == EVENT_BATCH);
 	SPI_cursor_close(portal);
-	MemoryContextDelete(context);
 }
 
 /* What corrections in the set do to the commissions of what they correct. */
@@ -148,12 +172,12 @@ correct_old(int64 program)
 	for (i = 0; i < count; i++)
 	{
 		bool		isnull;
+		Datum		event = SPI_getbinval(found->vals[i], found->tupdesc, 1,
+										  &isnull);
 
-		CHECK_FOR_INTERRUPTS();
-		referral_correct(program,
-						 DatumGetInt64(SPI_getbinval(found->vals[i],
-													 found->tupdesc, 1,
-													 &isnull)));
+		begin_event();
+		referral_correct(program, DatumGetInt64(event));
+		end_event();
 	}
 }
 
@@ -162,14 +186,14 @@ correct_old(int64 program)
  * done for commissions.  Inside core_enter().
  */
 void
-referral_pay_recorded(int64 program, bool keep)
+referral_pay_recorded(int64 program, bool keep, bool in_order)
 {
-	const CommissionPlans *plans = commission_plans(program);
+	const CommissionPlans *plans = referral_plans(program);
 
 	if (plans->nplans == 0 && plans->nrewards == 0)
 		return;
 	correct_old(program);
-	pay_new(plans, keep);
+	pay_new(plans, keep, in_order);
 }
 
 /*
@@ -199,7 +223,7 @@ referral_commissions_of(int64 program, int64 event_id)
 	uint64		count;
 	uint64		i;
 
-	if (commission_plans(program)->nplans == 0)
+	if (referral_plans(program)->nplans == 0)
 		return NULL;
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(event_id);
@@ -210,15 +234,18 @@ referral_commissions_of(int64 program, int64 event_id)
 	for (i = 0; i < count; i++)
 	{
 		Datum		row[5];
+		const char *currency;
 		bool		isnull;
 		int			j;
 
 		for (j = 0; j < lengthof(row); j++)
 			row[j] = SPI_getbinval(found->vals[i], found->tupdesc, j + 1,
 								   &isnull);
-		commission_tell(&told, DatumGetInt64(row[0]), DatumGetInt64(row[1]),
-						referral_ledger.code(program, DatumGetInt64(row[2])),
-						DatumGetInt32(row[3]), TextDatumGetCString(row[4]));
+		currency = referral_ledger.code(program, DatumGetInt64(row[2]));
+		referral_tell_commission(&told, DatumGetInt64(row[0]),
+								 DatumGetInt64(row[1]), currency,
+								 DatumGetInt32(row[3]),
+								 TextDatumGetCString(row[4]));
 	}
 	if (count == 0)
 		return NULL;

@@ -73,16 +73,17 @@ typedef struct Payments
 
 /* ----- rows ----- */
 
-Datum
-commission_rate_datum(int64 rate)
+static Datum
+rate_datum(int64 rate)
 {
-	return DirectFunctionCall1(numeric_trim_scale,
-							   NumericGetDatum(int64_div_fast_to_numeric(rate, 9)));
+	Numeric		value = int64_div_fast_to_numeric(rate, 9);
+
+	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value));
 }
 
 /* Write a row; false when its key is taken. */
-bool
-commission_insert(Datum *values, bool *nulls)
+static bool
+insert_row(Datum *values, bool *nulls)
 {
 	static CorePlan plan = {
 		.sql = "INSERT INTO community.commission (program_id, event_id, line,"
@@ -135,13 +136,14 @@ insert_payment(const CommissionEvent *event, const Payment *payment)
 	values[COMMISSION_POINTS] = Int64GetDatum(line->points);
 	values[COMMISSION_SOURCE] = Int32GetDatum(payment->source);
 	nulls[COMMISSION_SOURCE] = payment->source < 0;
-	values[COMMISSION_RATE_OF_LINE] = commission_rate_datum(line->rate);
+	values[COMMISSION_RATE_OF_LINE] = rate_datum(line->rate);
 	values[COMMISSION_KIND_NAME] = CStringGetTextDatum(kinds[line->kind]);
 	nulls[COMMISSION_REASON] = reason == NULL;
 	values[COMMISSION_REASON] = reason == NULL ? (Datum) 0 :
 		CStringGetTextDatum(reason);
-	values[COMMISSION_RECORDED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
-	if (!commission_insert(values, nulls))
+	values[COMMISSION_RECORDED_AT] =
+		TimestampTzGetDatum(GetCurrentTimestamp());
+	if (!insert_row(values, nulls))
 		elog(ERROR, "event %lld has paid commissions already",
 			 (long long) event->event_id);
 }
@@ -151,17 +153,20 @@ insert_payment(const CommissionEvent *event, const Payment *payment)
 static bool
 payload_fits(const CommissionPlan *plan, const CommissionEvent *event)
 {
-	if (plan->payload_filter == NULL)
+	Jsonb	   *filter = plan->payload_filter;
+
+	if (filter == NULL)
 		return true;
 	if (event->payload == (Datum) 0)
-		return JB_ROOT_COUNT(plan->payload_filter) == 0;
+		return JB_ROOT_COUNT(filter) == 0;
 	return DatumGetBool(DirectFunctionCall2(jsonb_contains, event->payload,
-											JsonbPGetDatum(plan->payload_filter)));
+											JsonbPGetDatum(filter)));
 }
 
 /*
  * Has the member done fewer of what the plan is about before, by the order in
- * which it was recorded, what was taken back not counted?
+ * which it was recorded, what was taken back not counted?  What comes as a set
+ * without an order has that of its times.
  */
 static bool
 is_among_first(const CommissionPlan *plan, const CommissionEvent *event)
@@ -171,23 +176,26 @@ is_among_first(const CommissionPlan *plan, const CommissionEvent *event)
 		"  sum(c.amount) AS net FROM community.event AS c"
 		"  WHERE c.program_id = $1 AND c.key = e.key AND c.source = e.source"
 		"  AND (c.event_id = e.event_id OR c.corrects = e.event_id)) AS s"
-		" WHERE e.program_id = $1 AND e.member_id = $2 AND e.event_id < $3"
+		" WHERE e.program_id = $1 AND e.member_id = $2"
+		" AND (e.event_id < $3 OR (e.event_id <= $8"
+		"  AND (e.occurred_at, e.event_id) < ($9, $10)))"
 		" AND e.kind = 'record' AND e.type = ANY ($4) AND e.amount >= $5"
 		" AND ($6 IS NULL OR e.payload @> $6)"
 		" AND s.net > 0 LIMIT $7",
-		.nargs = 7,
+		.nargs = 10,
 		.argtypes = {INT8OID, INT8OID, INT8OID, TEXTARRAYOID, INT8OID,
-		JSONBOID, INT4OID},
+		JSONBOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT8OID},
 		.by_index = true
 	};
-	Datum		values[7];
-	char		nulls[8] = "       ";
+	Datum		values[10];
+	char		nulls[11] = "          ";
 
 	if (plan->first_events == 0)
 		return true;
 	values[0] = Int64GetDatum(event->program);
 	values[1] = Int64GetDatum(event->member);
-	values[2] = Int64GetDatum(event->event_id);
+	values[2] = Int64GetDatum(event->set_from != 0 ? event->set_from :
+							  event->event_id);
 	values[3] = PointerGetDatum(construct_array(plan->types, plan->ntypes,
 												TEXTOID, -1, false,
 												TYPALIGN_INT));
@@ -196,6 +204,9 @@ is_among_first(const CommissionPlan *plan, const CommissionEvent *event)
 	if (plan->payload_filter == NULL)
 		nulls[5] = 'n';
 	values[6] = Int32GetDatum(plan->first_events);
+	values[7] = Int64GetDatum(event->set_to);
+	values[8] = TimestampTzGetDatum(event->occurred_at);
+	values[9] = Int64GetDatum(event->event_id);
 	core_run(&query, values, nulls, false);
 	return SPI_processed < plan->first_events;
 }
@@ -207,7 +218,7 @@ is_about(const CommissionPlan *plan, const CommissionEvent *event)
 	return plan->nrates > 0 && event->amount >= plan->minimum_amount &&
 		plan->valid_from <= event->occurred_at &&
 		event->occurred_at < plan->valid_until &&
-		commission_names_type(plan->types, plan->ntypes, event->type) &&
+		referral_names_type(plan->types, plan->ntypes, event->type) &&
 		payload_fits(plan, event);
 }
 
@@ -282,21 +293,21 @@ apply_plan(const CommissionPlans *plans, const CommissionPlan *plan,
 	if (!is_among_first(plan, event))
 		return;
 	set_terms(plans, plan, event, &terms);
-	commission_judge(plans, plan, upline, event->occurred_at, places);
-	commission_compute(&terms, places, upline->count, event->amount, &lines);
+	referral_judge_upline(plans, plan, upline, event->occurred_at, places);
+	referral_compute_lines(&terms, places, upline->count, event->amount,
+						   &lines);
 	if (lines.overflow)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("commission of plan \"%s\" for event %lld of %lld exceeds %lld points",
-						plan->name, (long long) event->event_id,
-						(long long) event->amount,
+				 errmsg("commission of plan \"%s\" for an amount of %lld exceeds %lld points",
+						plan->name, (long long) event->amount,
 						(long long) COMMISSION_MAX_POINTS)));
 	add_payments(plan, &lines, upline, payments);
 }
 
 /* The key of a line in the ledger; what an adjustment adds has its own. */
 Datum
-commission_key(int64 event_id, int32 line, int64 cause_id)
+referral_commission_key(int64 event_id, int32 line, int64 cause_id)
 {
 	if (cause_id == event_id)
 		return CStringGetTextDatum(psprintf(COMMISSION_KEY "%lld %d",
@@ -308,8 +319,8 @@ commission_key(int64 event_id, int32 line, int64 cause_id)
 
 /* Credit a payee. */
 void
-commission_credit(const CommissionPlans *plans, const CommissionPlan *plan,
-				  int64 payee, int64 points, TimestampTz at, Datum key)
+referral_credit_payee(const CommissionPlans *plans, const CommissionPlan *plan,
+					  int64 payee, int64 points, TimestampTz at, Datum key)
 {
 	TimestampTz available_at = 0;
 
@@ -324,8 +335,8 @@ commission_credit(const CommissionPlans *plans, const CommissionPlan *plan,
 
 /* One object of the receipt. */
 void
-commission_tell(StringInfo told, int64 payee, int64 points,
-				const char *currency, int32 level, const char *plan)
+referral_tell_commission(StringInfo told, int64 payee, int64 points,
+						 const char *currency, int32 level, const char *plan)
 {
 	appendStringInfo(told, "%s{\"payee\": %lld, \"points\": %lld, \"currency\": ",
 					 told->len == 0 ? "[" : ", ", (long long) payee,
@@ -368,18 +379,18 @@ book(const CommissionPlans *plans, const CommissionEvent *event,
 			continue;
 		paid[count++] = *payment;
 		if (told != NULL)
-			commission_tell(told, payment->place->payee,
-							payment->line->points,
-							referral_ledger.code(event->program,
-												 payment->plan->currency_id),
-							payment->line->level, payment->plan->name);
+			referral_tell_commission(told, payment->place->payee,
+									 payment->line->points,
+									 referral_ledger.code(event->program,
+														  payment->plan->currency_id),
+									 payment->line->level, payment->plan->name);
 	}
 	qsort(paid, count, sizeof(Payment), compare_payees);
 	for (i = 0; i < count; i++)
-		commission_credit(plans, paid[i].plan, paid[i].place->payee,
-						  paid[i].line->points, event->occurred_at,
-						  commission_key(event->event_id, paid[i].number,
-										 event->cause_id));
+		referral_credit_payee(plans, paid[i].plan, paid[i].place->payee,
+							  paid[i].line->points, event->occurred_at,
+							  referral_commission_key(event->event_id, paid[i].number,
+													  event->cause_id));
 }
 
 /*
@@ -387,8 +398,8 @@ book(const CommissionPlans *plans, const CommissionEvent *event,
  * and tell it as the inside of a JSON array.  Inside core_enter().
  */
 void
-commission_pay(const CommissionPlans *plans, const CommissionEvent *event,
-			   StringInfo told)
+referral_pay_plans(const CommissionPlans *plans, const CommissionEvent *event,
+				   StringInfo told)
 {
 	const CommissionPlan **about =
 	palloc_array(const CommissionPlan *, plans->nplans + 1);
@@ -406,12 +417,12 @@ commission_pay(const CommissionPlans *plans, const CommissionEvent *event,
 			continue;
 		about[count++] = &plans->plans[i];
 		set_terms(plans, &plans->plans[i], event, &terms);
-		reach = Max(reach, commission_reach(&terms));
+		reach = Max(reach, referral_plan_reach(&terms));
 	}
 	if (count == 0)
 		return;
-	commission_read_upline(plans, event->member, event->occurred_at, reach,
-						   &upline);
+	referral_paid_upline(plans, event->member, event->occurred_at, reach,
+						 &upline);
 	if (!upline.is_referred)
 		return;
 	for (i = 0; i < count; i++)

@@ -201,10 +201,11 @@ read_rates(CommissionPlans *plans, Datum *values)
 	run(&plan, values);
 	for (i = 0; i < SPI_processed; i++)
 	{
-		const CommissionPlan *of = commission_plan(plans, core_int64(i, 1));
+		const CommissionPlan *of = referral_find_plan(plans,
+													  core_int64(i, 1));
 
 		if (of != NULL)
-			read_rate(i, (int) core_int64(i, 8), &plans->plans[of - plans->plans]);
+			read_rate(i, (int) core_int64(i, 8), (CommissionPlan *) of);
 	}
 }
 
@@ -289,7 +290,7 @@ are_kept(int64 program, uint64 *generations)
  * serve several in turn read again.  Inside core_enter().
  */
 const CommissionPlans *
-commission_plans(int64 program)
+referral_plans(int64 program)
 {
 	uint64		generations[WATCHES];
 	CommissionPlans *fresh;
@@ -321,7 +322,7 @@ commission_plans(int64 program)
 
 /* The same where no SQL is needed for it, else NULL. */
 const CommissionPlans *
-commission_kept_plans(int64 program)
+referral_kept_plans(int64 program)
 {
 	uint64		generations[WATCHES];
 
@@ -330,7 +331,7 @@ commission_kept_plans(int64 program)
 
 /* Is a type among those? */
 bool
-commission_names_type(const Datum *types, int count, Datum type)
+referral_names_type(const Datum *types, int count, Datum type)
 {
 	text	   *wanted = DatumGetTextPP(type);
 	int			i;
@@ -342,7 +343,7 @@ commission_names_type(const Datum *types, int count, Datum type)
 }
 
 const CommissionPlan *
-commission_plan(const CommissionPlans *plans, int64 id)
+referral_find_plan(const CommissionPlans *plans, int64 id)
 {
 	int			i;
 

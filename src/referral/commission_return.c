@@ -101,7 +101,7 @@ lock_found(int64 program)
 static bool
 has_neither(int64 program)
 {
-	const CommissionPlans *plans = commission_plans(program);
+	const CommissionPlans *plans = referral_plans(program);
 
 	return plans->nplans == 0 && plans->nrewards == 0;
 }
@@ -315,8 +315,8 @@ take(const Correction *correction, const Line *line, int64 points)
 														&isnull));
 
 		points -= referral_ledger.take(event->program,
-									   commission_key(event->event_id,
-													  line->number, cause),
+									   referral_commission_key(event->event_id,
+															   line->number, cause),
 									   points, correction->reason);
 	}
 	if (points != 0)
@@ -335,7 +335,7 @@ settle_line(const CommissionPlans *plans, const Correction *correction,
 {
 	const CommissionEvent *event = &correction->event;
 	int64		change = line->points - line->now -
-	commission_returned(line->points, line->base, event->amount);
+	referral_returned(line->points, line->base, event->amount);
 
 	if (change == 0)
 		return;
@@ -345,10 +345,10 @@ settle_line(const CommissionPlans *plans, const Correction *correction,
 	if (change < 0)
 		take(correction, line, -change);
 	else
-		commission_credit(plans, commission_plan(plans, line->plan_id),
-						  line->payee, change, event->occurred_at,
-						  commission_key(event->event_id, line->number,
-										 event->cause_id));
+		referral_credit_payee(plans, referral_find_plan(plans, line->plan_id),
+							  line->payee, change, event->occurred_at,
+							  referral_commission_key(event->event_id, line->number,
+													  event->cause_id));
 }
 
 static int
@@ -371,7 +371,7 @@ compare_payees(const void *a, const void *b)
 void
 referral_correct(int64 program, int64 event_id)
 {
-	const CommissionPlans *plans = commission_plans(program);
+	const CommissionPlans *plans = referral_plans(program);
 	Correction	correction = {0};
 	Line	   *lines;
 	int			count;
@@ -385,9 +385,9 @@ referral_correct(int64 program, int64 event_id)
 	for (i = 0; i < count; i++)
 		settle_line(plans, &correction, &lines[i]);
 	if (correction.adjusts && count == 0)
-		commission_pay(plans, &correction.event, NULL);
-	signup_withdraw(plans, &correction.event, correction.dead,
-					correction.reason);
+		referral_pay_plans(plans, &correction.event, NULL);
+	referral_withdraw_rewards(plans, &correction.event, correction.dead,
+							  correction.reason);
 	if (correction.adjusts)
-		signup_reward_event(plans, &correction.event);
+		referral_reward_event(plans, &correction.event);
 }

@@ -23,13 +23,12 @@ enum
 };
 
 /* commission_pay.c */
-extern Datum commission_rate_datum(int64 rate);
-extern bool commission_insert(Datum *values, bool *nulls);
-extern void commission_credit(const CommissionPlans *plans,
-							  const CommissionPlan *plan, int64 payee,
-							  int64 points, TimestampTz at, Datum key);
-extern void commission_tell(StringInfo told, int64 payee, int64 points,
-							const char *currency, int32 level,
-							const char *plan);
+extern void referral_credit_payee(const CommissionPlans *plans,
+								  const CommissionPlan *plan, int64 payee,
+								  int64 points, TimestampTz at, Datum key);
+extern void referral_tell_commission(StringInfo told, int64 payee,
+									 int64 points,
+									 const char *currency, int32 level,
+									 const char *plan);
 
 #endif							/* COMMUNITY_COMMISSION_ROW_H */

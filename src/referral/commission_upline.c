@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -94,16 +95,29 @@ find_payee(int64 program, int64 buyer, int64 member, Upline *upline)
 }
 
 /*
+ * The time by which bindings are judged.  What happens in this transaction
+ * comes after all that it sees, also after a member that was bound since it
+ * began.
+ */
+static TimestampTz
+moment_of(TimestampTz at)
+{
+	return at < GetCurrentTransactionStartTimestamp() ? at :
+		Max(at, GetCurrentTimestamp());
+}
+
+/*
  * Up to "reach" members above a member, as long as each was bound by then and
  * its binding had not lapsed.  Inside core_enter().
  */
 void
-commission_read_upline(const CommissionPlans *plans, int64 member,
-					   TimestampTz at, int reach, Upline *upline)
+referral_paid_upline(const CommissionPlans *plans, int64 member,
+					 TimestampTz at, int reach, Upline *upline)
 {
 	ReferralForest *forest;
 	ReferralEdge edge;
 	int64		from = member;
+	TimestampTz moment = moment_of(at);
 
 	memset(upline, 0, sizeof(Upline));
 	upline->members = palloc_array(UplineMember, reach + 1);
@@ -111,7 +125,7 @@ commission_read_upline(const CommissionPlans *plans, int64 member,
 								  DT_NOEND);
 	while (upline->count < reach &&
 		   referral_fetch(forest, from, &edge) && edge.has_sponsor &&
-		   edge.joined_at <= at && edge.lapses_at > at)
+		   edge.joined_at <= moment && edge.lapses_at > moment)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (upline->count == 0)
@@ -194,9 +208,9 @@ judge_tier(const CommissionPlans *plans, const CommissionPlan *plan,
 
 /* Those above as a plan sees them.  Inside core_enter(). */
 void
-commission_judge(const CommissionPlans *plans, const CommissionPlan *plan,
-				 const Upline *upline, TimestampTz at,
-				 CommissionPlace *places)
+referral_judge_upline(const CommissionPlans *plans, const CommissionPlan *plan,
+					  const Upline *upline, TimestampTz at,
+					  CommissionPlace *places)
 {
 	int			i;
 

@@ -151,7 +151,7 @@ static bool
 wants_event(const SignupReward *reward, const CommissionEvent *event)
 {
 	return event->amount >= reward->minimum_amount &&
-		commission_names_type(reward->types, reward->ntypes, event->type);
+		referral_names_type(reward->types, reward->ntypes, event->type);
 }
 
 /*
@@ -159,8 +159,8 @@ wants_event(const SignupReward *reward, const CommissionEvent *event)
  * locked.  Inside core_enter().
  */
 void
-signup_reward_event(const CommissionPlans *plans,
-					const CommissionEvent *event)
+referral_reward_event(const CommissionPlans *plans,
+					  const CommissionEvent *event)
 {
 	Upline		upline;
 	bool		is_read = false;
@@ -173,12 +173,13 @@ signup_reward_event(const CommissionPlans *plans,
 		if (!wants_event(reward, event))
 			continue;
 		if (!is_read)
-			commission_read_upline(plans, event->member, event->occurred_at,
-								   1, &upline);
+			referral_paid_upline(plans, event->member, event->occurred_at,
+								 1, &upline);
 		is_read = true;
 		if (!upline.is_referred)
 			return;
-		if (is_in_time(plans, reward, upline.joined_at, event->occurred_at))
+		if (is_in_time(plans, reward, upline.joined_at,
+					   Max(event->occurred_at, upline.joined_at)))
 			give(plans, reward, event->member, &upline, event->event_id,
 				 event->occurred_at);
 	}
@@ -207,8 +208,9 @@ note_withdrawal(int64 program, int64 given_id)
  * and would not by what is left of it.  Inside core_enter().
  */
 void
-signup_withdraw(const CommissionPlans *plans, const CommissionEvent *event,
-				bool dead, Datum reason)
+referral_withdraw_rewards(const CommissionPlans *plans,
+						  const CommissionEvent *event,
+						  bool dead, Datum reason)
 {
 	static CorePlan plan = {
 		.sql = "SELECT g.given_id, g.points"
@@ -271,7 +273,7 @@ give_by_time(const CommissionPlans *plans, int64 referee,
 		at = period_add_interval(joined_at, reward->after, plans->zone);
 		if (at > as_of || !is_in_time(plans, reward, joined_at, at))
 			continue;
-		commission_read_upline(plans, referee, at, 1, &upline);
+		referral_paid_upline(plans, referee, at, 1, &upline);
 		if (upline.is_referred)
 			give(plans, reward, referee, &upline, 0, at);
 	}
@@ -302,7 +304,7 @@ referral_settle_signups(int64 program, TimestampTz as_of, int64 *last)
 		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID},
 		.by_index = true
 	};
-	const CommissionPlans *plans = commission_plans(program);
+	const CommissionPlans *plans = referral_plans(program);
 	SPITupleTable *found;
 	Datum		values[4];
 	uint64		count;
