@@ -32,6 +32,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/tier/ladder.sql src/tier/what_if.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/referral/forest.sql \
+	src/referral/pass.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \

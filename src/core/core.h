@@ -90,6 +90,7 @@ extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
 					 bool read_only);
 extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
+extern void core_read_into(CorePlan *plan, Datum *values, DestReceiver *dest);
 extern CachedPlan *core_get_plan(CorePlan *plan);
 extern void core_run_latest(CorePlan *plan, Datum *values);
 extern Portal core_open_cursor(CorePlan *plan, Datum *values, bool keep);

@@ -155,14 +155,9 @@ core_run_latest(CorePlan *plan, Datum *values)
 	PopActiveSnapshot();
 }
 
-/*
- * Run a statement and send its rows to a receiver instead of SPI_tuptable.
- * Without "keep" it is planned for this one run, with the sizes of the sets
- * registered now: right for large sets, dear for small ones.
- */
-int
-core_run_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
-			  DestReceiver *dest)
+static int
+send_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
+		  bool read_only, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
 	CorePlan	once = *plan;
@@ -190,6 +185,7 @@ core_run_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
 		}
 	}
 	options.params = params;
+	options.read_only = read_only;
 	options.dest = dest;
 	result = SPI_execute_plan_extended(used->plan, &options);
 	if (result < 0)
@@ -198,6 +194,28 @@ core_run_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
 	if (!keep)
 		SPI_freeplan(once.plan);
 	return result;
+}
+
+/*
+ * Run a statement and send its rows to a receiver instead of SPI_tuptable.
+ * Without "keep" it is planned for this one run, with the sizes of the sets
+ * registered now: right for large sets, dear for small ones.
+ */
+int
+core_run_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
+			  DestReceiver *dest)
+{
+	return send_into(plan, values, nulls, keep, false, dest);
+}
+
+/*
+ * The same for a query of many rows, planned for this run, that is to see
+ * what the query sees which calls us.
+ */
+void
+core_read_into(CorePlan *plan, Datum *values, DestReceiver *dest)
+{
+	(void) send_into(plan, values, NULL, false, true, dest);
 }
 
 /*

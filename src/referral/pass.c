@@ -1,0 +1,332 @@
+/*-------------------------------------------------------------------------
+ *
+ * pass.c
+ *	  The forest of a program, read as a whole: downline_sizes() and
+ *	  structural_virality().
+ *
+ * One reading of the table, then arrays.  What that needs is known before it
+ * is taken, and may be as much as maintenance_work_mem: like the building of
+ * an index, it is done for one table at a time, by few.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/dest.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "core/compat.h"
+#include "core/core.h"
+#include "referral/pass.h"
+
+PG_FUNCTION_INFO_V1(community_downline_sizes);
+PG_FUNCTION_INFO_V1(community_structural_virality);
+
+#define KILOBYTE		((Size) 1024)
+
+/* ----- reading ----- */
+
+typedef struct RowTaker
+{
+	DestReceiver pub;
+	ReferralPass *pass;
+	MemoryContext context;
+} RowTaker;
+
+typedef struct Purpose
+{
+	int64		program;
+	const char *name;
+} Purpose;
+
+static void
+check_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+refuse_memory(int64 members, Size needed, void *arg)
+{
+	Purpose    *purpose = arg;
+
+	if (members > REFERRAL_MAX_MEMBERS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("forest of program %lld has more than %d members",
+						(long long) purpose->program,
+						REFERRAL_MAX_MEMBERS)));
+	ereport(ERROR,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("%s of program %lld needs more memory than it may take",
+					purpose->name, (long long) purpose->program),
+			 errdetail("It needs %zu kB for the first %lld members, maintenance_work_mem is %d kB.",
+					   needed / KILOBYTE, (long long) members,
+					   maintenance_work_mem),
+			 errhint("Raise maintenance_work_mem to 64 bytes a member and more.")));
+}
+
+static bool
+take_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowTaker   *taker = (RowTaker *) self;
+	MemoryContext old = MemoryContextSwitchTo(taker->context);
+
+	slot_getsomeattrs(slot, 2);
+	referral_pass_row(taker->pass, DatumGetInt64(slot->tts_values[0]),
+					  !slot->tts_isnull[1],
+					  DatumGetInt64(slot->tts_values[1]));
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+static void
+take_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+take_shutdown(DestReceiver *self)
+{
+}
+
+/*
+ * The forest as the snapshot in force sees it, worked out: as it was at a
+ * time, or with DT_NOEND as it is.  "purpose" stands in the message when
+ * there is too little memory for it.
+ */
+ReferralPass *
+referral_read_pass(int64 program, TimestampTz as_of, const char *purpose)
+{
+	static CorePlan present = {
+		.sql = "SELECT r.member_id, r.sponsor_id FROM community.referral AS r"
+		" WHERE r.program_id = $1",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	static CorePlan past = {
+		.sql = "SELECT r.member_id, CASE WHEN m.member_id IS NULL"
+		"  THEN r.sponsor_id ELSE m.from_id END"
+		" FROM community.referral AS r LEFT JOIN"
+		"  (SELECT DISTINCT ON (x.member_id) x.member_id, x.from_id"
+		"   FROM community.referral_move AS x"
+		"   WHERE x.program_id = $1 AND x.moved_at > $2"
+		"   ORDER BY x.member_id, x.moved_at, x.move_id) AS m"
+		"  ON m.member_id = r.member_id"
+		" WHERE r.program_id = $1 AND r.joined_at <= $2",
+		.nargs = 2,
+		.argtypes = {INT8OID, TIMESTAMPTZOID}
+	};
+	Purpose		about = {program, purpose};
+	ReferralCare care = {check_interrupts, refuse_memory, &about,
+	maintenance_work_mem * KILOBYTE};
+	RowTaker	taker = {{take_row, take_startup, take_shutdown,
+	take_shutdown, DestNone}};
+	Datum		values[2];
+
+	taker.context = CurrentMemoryContext;
+	taker.pass = referral_pass_begin(&care);
+	values[0] = Int64GetDatum(program);
+	values[1] = TimestampTzGetDatum(as_of);
+	core_read_into(as_of == DT_NOEND ? &present : &past, values, &taker.pub);
+	MemoryContextSwitchTo(taker.context);
+	referral_pass_work_out(taker.pass);
+	taker.pass->care.arg = NULL;
+	return taker.pass;
+}
+
+/* ----- functions ----- */
+
+/* The moment that an argument names; null is the present. */
+static TimestampTz
+as_of_argument(FunctionCallInfo fcinfo, int argno, const char *function)
+{
+	TimestampTz at;
+
+	if (PG_ARGISNULL(argno))
+		return DT_NOEND;
+	at = PG_GETARG_TIMESTAMPTZ(argno);
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time \"%s\" is out of range",
+						timestamptz_to_str(at)),
+				 errhint("Leave as_of of %s() out for the forest as it is.",
+						 function)));
+	return at;
+}
+
+enum
+{
+	SIZES_MEMBER, SIZES_SPONSOR, SIZES_ROOT, SIZES_DEPTH, SIZES_INVITEES,
+	SIZES_DOWNLINE, SIZES_LEVELS, SIZES_REACHED, SIZES_COLUMNS
+};
+
+static void
+put_sizes(const ReferralPass *pass, int32 i, ReturnSetInfo *result)
+{
+	Datum		values[SIZES_COLUMNS];
+	bool		nulls[SIZES_COLUMNS] = {false};
+	bool		reached = pass->depths[i] >= 0;
+
+	values[SIZES_MEMBER] = Int64GetDatum(pass->map.ids[i]);
+	nulls[SIZES_SPONSOR] = pass->sponsors[i] < 0;
+	if (pass->sponsors[i] >= 0)
+		values[SIZES_SPONSOR] =
+			Int64GetDatum(pass->map.ids[pass->sponsors[i]]);
+	values[SIZES_INVITEES] =
+		Int32GetDatum(pass->starts[i + 1] - pass->starts[i]);
+	values[SIZES_REACHED] = BoolGetDatum(reached);
+	if (reached)
+	{
+		values[SIZES_ROOT] =
+			Int64GetDatum(pass->map.ids[pass->order[pass->trees[i]]]);
+		values[SIZES_DEPTH] = Int32GetDatum(pass->depths[i]);
+		values[SIZES_DOWNLINE] = Int32GetDatum(pass->sizes[i]);
+		values[SIZES_LEVELS] = Int32GetDatum(pass->levels[i]);
+	}
+	else
+		nulls[SIZES_ROOT] = nulls[SIZES_DEPTH] = nulls[SIZES_DOWNLINE] =
+			nulls[SIZES_LEVELS] = true;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* downline_sizes(as_of, program) -> set */
+Datum
+community_downline_sizes(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"as_of", "program"};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CoreScope	scope;
+	ReferralPass *pass;
+	TimestampTz as_of;
+	int32		i;
+
+	core_refuse_nulls(fcinfo, "downline_sizes", names, 1 << 0);
+	as_of = as_of_argument(fcinfo, 0, "downline_sizes");
+	InitMaterializedSRF(fcinfo, 0);
+	core_enter(&scope);
+	(void) core_program_name(PG_GETARG_INT64(1));
+	pass = referral_read_pass(PG_GETARG_INT64(1), as_of, "downline_sizes()");
+	for (i = 0; i < pass->count; i++)
+	{
+		if (i % REFERRAL_INTERRUPT_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (i + REFERRAL_AHEAD < pass->count &&
+			pass->sponsors[i + REFERRAL_AHEAD] >= 0)
+			referral_prefetch(&pass->map.ids[pass->sponsors[i + REFERRAL_AHEAD]]);
+		put_sizes(pass, i, result);
+	}
+	referral_pass_end(pass);
+	core_leave(&scope);
+	return (Datum) 0;
+}
+
+static Datum
+numeric_of(uint64 high, uint64 low)
+{
+	Datum		shift = NumericGetDatum(int64_to_numeric(INT64CONST(1) << 32));
+	Datum		upper = NumericGetDatum(int64_to_numeric((int64)
+														 (high << 32 | low >> 32)));
+	Datum		lower = NumericGetDatum(int64_to_numeric((int64)
+														 (low & PG_UINT32_MAX)));
+
+	return DirectFunctionCall2(numeric_add,
+							   DirectFunctionCall2(numeric_mul, upper, shift),
+							   lower);
+}
+
+enum
+{
+	TREE_ROOT, TREE_MEMBERS, TREE_WIENER, TREE_VIRALITY, TREE_AVERAGE_DEPTH,
+	TREE_MAXIMUM_DEPTH, TREE_BROADCAST, TREE_COLUMNS
+};
+
+/* Everything between pairs is undefined where there is none. */
+static void
+put_tree(const ReferralPass *pass, const ReferralTreeFigures *tree,
+		 int32 root, ReturnSetInfo *result)
+{
+	Datum		values[TREE_COLUMNS];
+	bool		nulls[TREE_COLUMNS] = {false};
+	double		n = tree->members;
+	double		wiener = (double) tree->wiener.high * 18446744073709551616.0 +
+	(double) tree->wiener.low;
+
+	values[TREE_ROOT] = Int64GetDatum(pass->map.ids[root]);
+	values[TREE_MEMBERS] = Int32GetDatum(tree->members);
+	values[TREE_WIENER] = numeric_of(tree->wiener.high, tree->wiener.low);
+	values[TREE_AVERAGE_DEPTH] = Float8GetDatum((double) tree->depths / n);
+	values[TREE_MAXIMUM_DEPTH] = Int32GetDatum(pass->levels[root]);
+	nulls[TREE_VIRALITY] = nulls[TREE_BROADCAST] = tree->members < 2;
+	if (tree->members >= 2)
+	{
+		values[TREE_VIRALITY] =
+			Float8GetDatum(2.0 * wiener / (n * (n - 1.0)));
+		values[TREE_BROADCAST] = Float8GetDatum(tree->broadcast / (n - 1.0));
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* Those whom no root reaches: how many they are, and nothing else. */
+static void
+put_unreached(int32 members, ReturnSetInfo *result)
+{
+	Datum		values[TREE_COLUMNS] = {0};
+	bool		nulls[TREE_COLUMNS];
+
+	memset(nulls, true, sizeof(nulls));
+	nulls[TREE_MEMBERS] = false;
+	values[TREE_MEMBERS] = Int32GetDatum(members);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* structural_virality(as_of, program) -> set */
+Datum
+community_structural_virality(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"as_of", "program"};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CoreScope	scope;
+	ReferralPass *pass;
+	ReferralTreeFigures *trees;
+	MemoryContext context;
+	TimestampTz as_of;
+	int32		i;
+
+	core_refuse_nulls(fcinfo, "structural_virality", names, 1 << 0);
+	as_of = as_of_argument(fcinfo, 0, "structural_virality");
+	InitMaterializedSRF(fcinfo, 0);
+	core_enter(&scope);
+	(void) core_program_name(PG_GETARG_INT64(1));
+	pass = referral_read_pass(PG_GETARG_INT64(1), as_of,
+							  "structural_virality()");
+	trees = referral_pass_trees(pass);
+	context = AllocSetContextCreate(CurrentMemoryContext, "community tree",
+									ALLOCSET_SMALL_SIZES);
+	for (i = 0; i < pass->nroots; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		put_tree(pass, &trees[i], pass->order[i], result);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	MemoryContextDelete(context);
+	if (pass->reached < pass->count)
+		put_unreached(pass->count - pass->reached, result);
+	pfree(trees);
+	referral_pass_end(pass);
+	core_leave(&scope);
+	return (Datum) 0;
+}
