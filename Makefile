@@ -33,6 +33,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/referral/forest.sql \
 	src/referral/pass.sql \
+	src/referral/metrics.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \

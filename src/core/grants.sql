@@ -51,7 +51,9 @@ BEGIN
 				'statement', 'simulate', 'ladder_definition', 'definition_faults', 'check_ladder',
 				'measure_value', 'has_benefit', 'benefits', 'awards',
 				'tier', 'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate')
+				'tier_is_attained', 'what_if', 'what_if_tiers', 'measure_values', 'calibrate',
+				'referral_as_of', 'referral_metrics', 'cohort_k', 'cycle_time', 'generations',
+				'reproduction_number', 'referred_orders', 'metric_time_zone', 'downline_sizes')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
