@@ -33,15 +33,17 @@ SQL_PARTS = src/core/prelude.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/referral/forest.sql \
 	src/referral/pass.sql \
-	src/referral/metrics.sql \
+	src/referral/metrics.sql src/referral/group.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \
 	src/tier/benefit_tables.sql src/tier/award_tables.sql \
+	src/referral/group_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
 	src/tier/seats_check.sql src/tier/benefit_check.sql \
+	src/referral/group_check.sql \
 	src/core/check_tail.sql src/core/grants.sql
 
 DATA = $(wildcard upgrade/$(EXTENSION)--*--*.sql)

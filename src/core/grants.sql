@@ -24,7 +24,9 @@ BEGIN
 				'claim_seat', 'release_seat', 'settle_payments',
 				'has_benefit', 'benefits', 'awards', 'evaluate', 'tier',
 				'tenures', 'tier_history', 'progress', 'projected_tier', 'explain_tier',
-				'tier_is_attained')
+				'tier_is_attained',
+				'open_group', 'join_group', 'leave_group', 'settle_groups', 'confirm_group_refund',
+				'open_bargain', 'cut_bargain', 'close_bargain')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -71,6 +73,10 @@ BEGIN
 		' community.benefit, community.tier_benefit,'
 		' community.benefit_grant, community.benefit_allowance,'
 		' community.award, community.award_requirement, community.award_given,'
+		' community.referral, community.referral_move,'
+		' community.group_buy, community.group_slot, community.group_member,'
+		' community.group_status, community.group_refund_due,'
+		' community.bargain, community.bargain_cut, community.bargain_status,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;

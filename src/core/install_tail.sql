@@ -25,6 +25,9 @@
 				('award_given', 'given_id', 'community.next_id()'),
 				('inbox', 'inbox_id', 'community.next_id()'),
 				('referral_move', 'move_id', 'community.next_id()'),
+				('group_buy', 'group_id', 'community.next_id()'),
+				('group_member', 'join_id', 'community.next_id()'),
+				('bargain', 'bargain_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
@@ -38,7 +41,7 @@
 	-- tables to which rows are only ever added
 	FOR thing IN SELECT r.relation FROM (VALUES ('event'), ('reversal_key'), ('entry'),
 				('envelope_claim'), ('tier_seat_request'),
-				('referral_move')) AS r (relation)
+				('referral_move'), ('bargain_cut')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
