@@ -40,6 +40,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/invite.sql \
 	src/referral/sanctions.sql \
 	src/referral/fraud.sql \
+	src/referral/group.sql \
 	src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \
@@ -47,11 +48,13 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/commission_tables.sql \
 	src/referral/invite_tables.sql \
 	src/referral/fraud_tables.sql \
+	src/referral/group_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
 	src/tier/seats_check.sql src/tier/benefit_check.sql \
 	src/referral/commission_check.sql \
+	src/referral/group_check.sql \
 	src/referral/invite_check.sql \
 	src/referral/label_check.sql \
 	src/core/check_tail.sql src/core/grants.sql

@@ -21,12 +21,14 @@
 #include "points/envelope.h"
 #include "points/ledger.h"
 #include "referral/commission.h"
+#include "referral/group.h"
 #include "referral/label.h"
 #include "tier/seats.h"
 
 #define MAX_BATCH		1000000
 #define HOLDS_A_BATCH	10000
 #define ENVELOPES_A_BATCH	100
+#define GROUPS_A_BATCH	100
 #define DEFAULT_MINIMUM	16
 #define DEFAULT_BATCH	100000
 #define LABEL_STEPS		3
@@ -232,6 +234,25 @@ settle_signups(ActivityJob *job, TimestampTz as_of)
 	} while (count > 0);
 }
 
+/* Capture what was held for groups that are full, release the rest. */
+static void
+settle_groups(ActivityJob *job, TimestampTz as_of)
+{
+	int64		count;
+
+	do
+	{
+		CoreScope	scope;
+
+		points_pin_isolation(job->name);
+		core_enter(&scope);
+		count = referral_settle_groups(job->program, as_of, GROUPS_A_BATCH);
+		core_leave(&scope);
+		activity_advance_job(job, count, (Datum) 0);
+		activity_commit_batch(job);
+	} while (count > 0);
+}
+
 /*
  * Make labels anew when they are old.  The first time that takes steps, each
  * in a transaction of its own; what cannot be done now is left to the next
@@ -276,6 +297,8 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 	{
 		find_range(job->program, DEFAULT_MINIMUM, &from, &to);
 		activity_start_job(job, to - from);
+		/* before holds that were to pay for them time out */
+		settle_groups(job, as_of);
 		time_out_holds(job, as_of);
 		close_envelopes(job, as_of);
 		bring_home(job);

@@ -29,7 +29,8 @@ BEGIN
 				'downline_count', 'reparent', 'issue_code', 'revoke_code', 'redeem_code',
 				'share', 'record_click', 'attribute', 'sanction_subtree', 'lift_sanction',
 				'add_identity', 'normalise_identity', 'review_referrals', 'decide_flag',
-				'referral_is_held')
+				'referral_is_held', 'open_group', 'join_group', 'leave_group', 'settle_groups',
+				'confirm_group_refund', 'open_bargain', 'cut_bargain', 'close_bargain')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -96,6 +97,10 @@ BEGIN
 		' community.referral_flag, community.referral_decision, community.held_member,'
 		' community.commission_plan, community.commission_rate, community.commission,'
 		' community.signup_reward, community.signup_reward_given,'
+		' community.referral, community.referral_move,'
+		' community.group_buy, community.group_slot, community.group_member,'
+		' community.group_status, community.group_refund_due,'
+		' community.bargain, community.bargain_cut, community.bargain_status,'
 		' community.counted_event TO %s', role);
 END
 $grant_analyst$;

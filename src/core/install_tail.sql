@@ -33,6 +33,9 @@
 				('fraud_rule', 'rule_id', 'community.next_id()'),
 				('referral_flag', 'flag_id', 'community.next_id()'),
 				('referral_decision', 'decision_id', 'community.next_id()'),
+				('group_buy', 'group_id', 'community.next_id()'),
+				('group_member', 'join_id', 'community.next_id()'),
+				('bargain', 'bargain_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
@@ -48,7 +51,8 @@
 				('envelope_claim'), ('tier_seat_request'), ('tier_change'),
 				('referral_move'), ('commission'), ('referral_code_use'),
 				('referral_invitation'), ('referral_share'), ('referral_click'),
-				('referral_conversion'), ('referral_sanctioned'), ('referral_decision')) AS r (relation)
+				('referral_conversion'), ('referral_sanctioned'), ('referral_decision'),
+				('bargain_cut')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
