@@ -94,11 +94,12 @@
 			' FOR EACH ROW EXECUTE FUNCTION community.guard_commissions()', thing.relation);
 	END LOOP;
 
-	-- more levels may be paid when the owner of the tables says so
+	-- more levels may be paid when the owner of the tables says so; after the fact,
+	-- as a row that is not inserted because there is one raises nothing
 	IF NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = 'community.referral_setting'::regclass
 				AND t.tgfoid = 'community.guard_paid_levels()'::regprocedure) THEN
-		CREATE TRIGGER guard_paid_levels BEFORE INSERT OR UPDATE ON community.referral_setting
+		CREATE TRIGGER guard_paid_levels AFTER INSERT OR UPDATE ON community.referral_setting
 			FOR EACH ROW EXECUTE FUNCTION community.guard_paid_levels();
 	END IF;
 

@@ -56,7 +56,7 @@ paid_levels_of(Relation table, HeapTuple tuple)
 	return isnull ? 0 : DatumGetInt32(value);
 }
 
-/* guard_paid_levels() -> trigger */
+/* guard_paid_levels() -> trigger, after each row */
 Datum
 community_guard_paid_levels(PG_FUNCTION_ARGS)
 {
@@ -86,8 +86,7 @@ community_guard_paid_levels(PG_FUNCTION_ARGS)
 		user = GetOuterUserId();
 	if (to > from && !raising && !has_privs_of_role(user, owner))
 		refuse_raise(from, to, GetUserNameFromId(owner, false));
-	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
-						   trigger->tg_newtuple : trigger->tg_trigtuple);
+	return PointerGetDatum(NULL);
 }
 
 /* The levels before. */

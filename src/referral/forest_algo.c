@@ -47,6 +47,13 @@ home_of(const ReferralMap *map, int64 id)
 	return ((hash >> 32) * map->nslots) >> 32;
 }
 
+/* An id is looked for soon. */
+static inline void
+expect_id(const ReferralMap *map, int64 id)
+{
+	referral_prefetch(&map->slots[home_of(map, id)]);
+}
+
 /* The slot of an id, or the empty one where it belongs. */
 static inline ReferralMapSlot *
 slot_of(const ReferralMap *map, int64 id)
@@ -77,7 +84,7 @@ make_slots(ReferralMap *map, int64 room, void (*interrupt) (void))
 		if (interrupt != NULL && i % REFERRAL_INTERRUPT_ROWS == 0)
 			interrupt();
 		if (i + REFERRAL_AHEAD < map->count)
-			referral_prefetch(&map->slots[home_of(map, map->ids[i + REFERRAL_AHEAD])]);
+			expect_id(map, map->ids[i + REFERRAL_AHEAD]);
 		slot = slot_of(map, map->ids[i]);
 		slot->id = map->ids[i];
 		slot->place = (int32) i + 1;
@@ -225,7 +232,7 @@ map_members(ReferralPass *pass)
 		if (IS_FULL(map))
 			check_memory(pass, LARGER(map), 0);
 		if (i + REFERRAL_AHEAD < pass->nrows)
-			referral_prefetch(&map->slots[home_of(map, pass->row_sponsors[i + REFERRAL_AHEAD])]);
+			expect_id(map, pass->row_sponsors[i + REFERRAL_AHEAD]);
 		pass->sponsors[i] = !pass->row_bound[i] ? -1 :
 			referral_map_add(map, pass->row_sponsors[i]);
 	}

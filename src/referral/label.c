@@ -348,8 +348,8 @@ static void
 insert_labels(int64 program, const ReferralPass *pass)
 {
 	int32	   *positions = referral_pass_positions(pass);
-	Numbered   *members = palloc_extended(Max(pass->count, 1) * sizeof(Numbered),
-										  MCXT_ALLOC_HUGE);
+	Size		size = Max(pass->count, 1) * sizeof(Numbered);
+	Numbered   *members = palloc_extended(size, MCXT_ALLOC_HUGE);
 	bool		ordered = true;
 	int32		i;
 

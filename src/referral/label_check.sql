@@ -6,13 +6,16 @@
 	SELECT 'labels', coalesce(f.program_id, l.program_id), NULL::bigint, NULL::text,
 		'labels of referrals',
 		format('%s members are labelled from %s to %s, referral_forest says %s from %s to %s',
-			coalesce(l.members, 0), l.first, l.last, coalesce(f.labelled, 0), 0, f.labels_end - f.labels - 1)
+			coalesce(l.members, 0), l.first, l.last, coalesce(f.labelled, 0), 0,
+			f.labels_end - f.labels - 1)
 	FROM (SELECT x.* FROM community.referral_forest AS x
-		WHERE thorough AND only_member IS NULL AND (only_program IS NULL OR x.program_id = only_program)) AS f
+		WHERE thorough AND only_member IS NULL
+			AND (only_program IS NULL OR x.program_id = only_program)) AS f
 	FULL JOIN (SELECT x.program_id, count(*) AS members, count(DISTINCT u.position) AS positions,
 			min(u.position) AS first, max(u.position) AS last
 		FROM community.referral_label AS x, unnest(x.members, x.positions) AS u (member, position)
-		WHERE thorough AND only_member IS NULL AND (only_program IS NULL OR x.program_id = only_program)
+		WHERE thorough AND only_member IS NULL
+			AND (only_program IS NULL OR x.program_id = only_program)
 		GROUP BY x.program_id) AS l ON l.program_id = f.program_id
 	WHERE coalesce(l.members, 0) <> coalesce(f.labelled, 0)
 		OR (l.members > 0 AND (l.positions <> l.members OR l.first <> 0

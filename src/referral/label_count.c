@@ -295,10 +295,11 @@ static bool
 note_straggler(const Datum *values, const bool *nulls, void *arg)
 {
 	ReferralMap *stragglers = arg;
+	int64		member = DatumGetInt64(values[REFERRAL_MEMBER]);
 
 	if (stragglers->slots == NULL)
 		referral_map_begin(stragglers, 16);
-	(void) referral_map_add(stragglers, DatumGetInt64(values[REFERRAL_MEMBER]));
+	(void) referral_map_add(stragglers, member);
 	return true;
 }
 

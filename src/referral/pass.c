@@ -187,6 +187,14 @@ put_sizes(const ReferralPass *pass, int32 i, ReturnSetInfo *result)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* The id of a member's sponsor is needed soon. */
+static inline void
+expect_sponsor(const ReferralPass *pass, int64 i)
+{
+	if (i < pass->count && pass->sponsors[i] >= 0)
+		referral_prefetch(&pass->map.ids[pass->sponsors[i]]);
+}
+
 /* downline_sizes(as_of, program) -> set */
 Datum
 community_downline_sizes(PG_FUNCTION_ARGS)
@@ -207,9 +215,7 @@ community_downline_sizes(PG_FUNCTION_ARGS)
 	{
 		if (i % REFERRAL_INTERRUPT_ROWS == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (i + REFERRAL_AHEAD < pass->count &&
-			pass->sponsors[i + REFERRAL_AHEAD] >= 0)
-			referral_prefetch(&pass->map.ids[pass->sponsors[i + REFERRAL_AHEAD]]);
+		expect_sponsor(pass, (int64) i + REFERRAL_AHEAD);
 		put_sizes(pass, i, result);
 	}
 	referral_pass_end(pass);
@@ -218,13 +224,18 @@ community_downline_sizes(PG_FUNCTION_ARGS)
 }
 
 static Datum
-numeric_of(uint64 high, uint64 low)
+numeric_of_int64(uint64 value)
 {
-	Datum		shift = NumericGetDatum(int64_to_numeric(INT64CONST(1) << 32));
-	Datum		upper = NumericGetDatum(int64_to_numeric((int64)
-														 (high << 32 | low >> 32)));
-	Datum		lower = NumericGetDatum(int64_to_numeric((int64)
-														 (low & PG_UINT32_MAX)));
+	return NumericGetDatum(int64_to_numeric((int64) value));
+}
+
+/* A sum of any size; what is above 2^32 fits into 63 bits. */
+static Datum
+numeric_of_sum(ReferralSum sum)
+{
+	Datum		shift = numeric_of_int64(UINT64CONST(1) << 32);
+	Datum		upper = numeric_of_int64(sum.high << 32 | sum.low >> 32);
+	Datum		lower = numeric_of_int64(sum.low & PG_UINT32_MAX);
 
 	return DirectFunctionCall2(numeric_add,
 							   DirectFunctionCall2(numeric_mul, upper, shift),
@@ -250,7 +261,7 @@ put_tree(const ReferralPass *pass, const ReferralTreeFigures *tree,
 
 	values[TREE_ROOT] = Int64GetDatum(pass->map.ids[root]);
 	values[TREE_MEMBERS] = Int32GetDatum(tree->members);
-	values[TREE_WIENER] = numeric_of(tree->wiener.high, tree->wiener.low);
+	values[TREE_WIENER] = numeric_of_sum(tree->wiener);
 	values[TREE_AVERAGE_DEPTH] = Float8GetDatum((double) tree->depths / n);
 	values[TREE_MAXIMUM_DEPTH] = Int32GetDatum(pass->levels[root]);
 	nulls[TREE_VIRALITY] = nulls[TREE_BROADCAST] = tree->members < 2;
