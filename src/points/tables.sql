@@ -210,7 +210,12 @@
 				OR streak IN ('day', 'week', 'month') AND period::text = 'lifetime'
 					AND attain = round(attain) AND attain <= 10000)$$, 'over which period', true),
 			('budget', 'period', $$community.period NOT NULL DEFAULT 'lifetime'
-				CONSTRAINT budget_period_check CHECK (period::text !~ '^(rolling|anniversary)')$$, 'period that has the limit: lifetime or a calendar period, cut in the program''s time zone', true)
+				CONSTRAINT budget_period_check CHECK (period::text !~ '^(rolling|anniversary)')$$, 'period that has the limit: lifetime or a calendar period, cut in the program''s time zone', true),
+			('referral_setting', 'invitation_period', $$community.period
+				CONSTRAINT referral_setting_invitations_check
+				CHECK (invitations >= 0 AND (invitations IS NULL) = (invitation_period IS NULL))
+				CONSTRAINT referral_setting_period_check
+				CHECK (invitation_period::text !~~ 'rolling %')$$, 'the period of that quota', true)
 		) AS w (relation, "column", definition, comment, essential)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid
