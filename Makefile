@@ -29,6 +29,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/points/ledger.sql src/points/rules.sql src/points/envelope.sql \
 	src/tier/benefits.sql src/tier/awards.sql \
 	src/score/engagement.sql \
+	src/score/ltv.sql \
 	src/tier/ladder.sql src/tier/what_if.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/referral/forest.sql \
@@ -49,6 +50,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/invite_tables.sql \
 	src/referral/fraud_tables.sql \
 	src/referral/group_tables.sql \
+	src/score/ltv_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \

@@ -67,6 +67,8 @@ BEGIN
 				'shared_identities', 'short_chains', 'check_fraud_parameters',
 				'fraud_same_identity', 'fraud_rejoined', 'fraud_ring', 'fraud_same_address',
 				'fraud_velocity', 'fraud_chain', 'fraud_star', 'fraud_too_fast', 'fraud_reward')
+				'commission_headcount',
+				'keep_ltv_fit', 'newest_ltv_fit')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -96,6 +98,9 @@ BEGIN
 		' community.group_slot, community.group_member, community.group_status,'
 		' community.group_refund_due, community.bargain, community.bargain_cut,'
 		' community.bargain_status TO %s', role);
+		' community.signup_reward, community.signup_reward_given,'
+		' community.ltv_fit,'
+		' community.counted_event TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS
