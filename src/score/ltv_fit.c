@@ -228,14 +228,8 @@ score_ltv_ratio(const ScoreLtvFit *fit, ScoreLtvModel model, double *ratio)
 static char *
 score_ltv_note(const ScoreLtvFit *fit, ScoreLtvModel model)
 {
-	static const char *const ridges[SCORE_LTV_MODELS][2] = {
-		{"r and alpha (r/alpha = %g)", "a and b (a/(a+b) = %g)"},
-		{"r and alpha (r/alpha = %g)", "a and b (a/(a+b) = %g)"},
-		{"r and alpha (r/alpha = %g)", "s and beta (s/beta = %g)"},
-		{"p and gamma (p*gamma = %g)", "q and gamma (gamma/q = %g)"}
-	};
+	bool		pareto = model == SCORE_LTV_PARETO;
 	const double *p = fit->parameters;
-	double		first = p[0] / p[1];
 	double		second;
 	StringInfoData note;
 
@@ -245,18 +239,16 @@ score_ltv_note(const ScoreLtvFit *fit, ScoreLtvModel model)
 					   "no repeat purchases, or no time in which to make them");
 	(void) score_ltv_ratio(fit, model, &second);
 	if (model == SCORE_LTV_GAMMA)
-	{
-		first = p[0] * p[2];
-		second = p[2] / p[1];
-	}
+		return pstrdup("the data determine little more than the mean spend");
 	initStringInfo(&note);
 	appendStringInfoString(&note, "the data determine only the ratio of ");
 	if (fit->ridges & SCORE_LTV_FIRST_RIDGE)
-		appendStringInfo(&note, ridges[model][0], first);
+		appendStringInfo(&note, "r and alpha (r/alpha = %g)", p[0] / p[1]);
 	if (fit->ridges == (SCORE_LTV_FIRST_RIDGE | SCORE_LTV_SECOND_RIDGE))
 		appendStringInfoString(&note, " and that of ");
 	if (fit->ridges & SCORE_LTV_SECOND_RIDGE)
-		appendStringInfo(&note, ridges[model][1], second);
+		appendStringInfo(&note, pareto ? "s and beta (s/beta = %g)" :
+						 "a and b (a/(a+b) = %g)", second);
 	return note.data;
 }
 

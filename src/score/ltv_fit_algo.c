@@ -25,15 +25,15 @@
 
 #include "score/ltv_algo.h"
 
-#define SCORE_LTV_STEPS			500
+#define SCORE_LTV_STEPS			200
 #define SCORE_LTV_GRADIENT		1e-10	/* of the mean log-likelihood */
-#define SCORE_LTV_HALVINGS		40
+#define SCORE_LTV_HALVINGS		25
 #define SCORE_LTV_NOISE			1e-13	/* relative, of a likelihood */
 #define SCORE_LTV_LONGEST_STEP	2.0
 
 /* Walls for logarithms of parameters; Pareto/NBD slows down farther out. */
 #define SCORE_LTV_WALL			14.0
-#define SCORE_PARETO_WALL		10.0
+#define SCORE_PARETO_WALL		8.0
 
 /* A parameter beyond is suspected of running away ... */
 #define SCORE_LTV_SUSPECT		6.0
@@ -307,7 +307,23 @@ score_ltv_step(ScoreLtvSearch *search, const double *d, double slope)
 	return false;
 }
 
-/* Search from x on until nothing is to be gained. */
+static bool
+score_ltv_at_wall(const ScoreLtvSearch *search)
+{
+	int			i;
+
+	for (i = 0; i < search->n; i++)
+	{
+		if (fabs(search->x[i]) >= search->wall)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Search from x on until nothing is to be gained, or a wall is reached: what
+ * there is to know is then known, and the way along it may be long.
+ */
 static void
 score_ltv_climb(ScoreLtvSearch *search)
 {
@@ -320,7 +336,8 @@ score_ltv_climb(ScoreLtvSearch *search)
 		double		d[SCORE_LTV_PARAMETERS];
 		double		slope;
 
-		if (score_ltv_slope(search) <= SCORE_LTV_GRADIENT)
+		if (score_ltv_slope(search) <= SCORE_LTV_GRADIENT ||
+			score_ltv_at_wall(search))
 			return;
 		slope = score_ltv_direction(search, d);
 		search->iterations++;
@@ -410,8 +427,7 @@ score_ltv_search(ScoreLtvSearch *search)
 {
 	static const double starts[][SCORE_LTV_PARAMETERS] = {
 		{0.0, 0.0, 0.0, 0.0},
-		{-1.0, -1.0, -0.5, 1.0},
-		{1.5, 1.5, 1.0, 2.5}
+		{-1.0, -1.0, -0.5, 1.0}
 	};
 	ScoreLtvSearch best;
 	int			best_ridges = SCORE_LTV_NO_RIDGE;

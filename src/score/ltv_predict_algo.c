@@ -149,13 +149,16 @@ score_bg_purchases(double *result, ScoreLtvModel model, const double *p,
 	score_ltv_count_start(&count, p[0] + x, p[1] + t, horizon);
 	while (count.k < SCORE_LTV_TERMS)
 	{
-		double		term = stays * count.above;
+		double		width = Max(count.k + 1.0, 1.0 / (1.0 - count.z));
 
-		sum += term;
-		/* past the mean what remains shrinks at least like the term */
-		if (count.k > mean && term <= sum * 1e-18)
-			break;
-		if (count.above <= 1e-16 && count.k > mean)
+		sum += stays * count.above;
+
+		/*
+		 * By the probability itself: the rounding of all that was taken off
+		 * P(N > k) may be left of it for ever.
+		 */
+		if (count.k > mean && count.shifted == 0.0 &&
+			count.p * width * width <= sum * 1e-18)
 			break;
 		stays *= (b + count.k) / (p[2] + b + count.k);
 		score_ltv_count_next(&count);
