@@ -7,7 +7,7 @@
 # worked, not whether it was fast.  doc/performance.md says what is measured.
 #
 #   SECTIONS   which of: record clients attach bulk batch top sum purse ledger crowd
-#              balance rules inbox tier referral, or of tier alone: ladder review
+#              balance rules inbox tier referral ltv, or of tier alone: ladder review
 #   ROUNDS     rounds of every comparison
 #   SECS       seconds of each run of pgbench
 #   HOLD       seconds of each run beside an old snapshot
@@ -22,6 +22,7 @@
 #   TIERREVIEW members of review_tiers(), one of the sizes of what_if()
 #   TIEREVENTS events of each of them
 #   REFERRALS  members of a forest
+#   LTV        members that a model of lifetime value is fitted to
 
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -35,8 +36,10 @@ cd "$(dirname "$0")"
 . ./tier.sh
 # shellcheck source=test/bench/referral.sh
 . ./referral.sh
+# shellcheck source=test/bench/ltv.sh
+. ./ltv.sh
 
-SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance rules inbox tier referral}
+SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance rules inbox tier referral ltv}
 ROUNDS=${ROUNDS:-5} SECS=${SECS:-5} HOLD=${HOLD:-10} CROWD=${CROWD:-60}
 MEMBERS=${MEMBERS:-100000} SIZE=${SIZE:-1000000}
 TOP=${TOP:-1000000} SUMSIZE=${SUMSIZE:-10000000}
@@ -44,6 +47,7 @@ PURSES=${PURSES:-1000000}
 TIERHOT=${TIERHOT:-10} TIERMEMBERS=${TIERMEMBERS:-1000000} TIEREVENTS=${TIEREVENTS:-5}
 TIERREVIEW=${TIERREVIEW:-$TIERMEMBERS}
 REFERRALS=${REFERRALS:-100000}
+LTV=${LTV:-1000000}
 events=0 twins=0 entries=0 transfers=0
 
 # ----- the database -----
@@ -53,7 +57,8 @@ set_up() {
 	export PGDATABASE=community_bench
 	# vacuum works between the runs, not in some of them
 	sql 'ALTER SYSTEM SET autovacuum = off' 'SELECT pg_reload_conf()' >/dev/null
-	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql -f ledger.sql -f rules.sql -f tier.sql -f referral.sql >/dev/null
+	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql -f ledger.sql -f rules.sql -f tier.sql \
+		-f referral.sql -f ltv.sql >/dev/null
 	program=$(sql 'SELECT community.current_program()')
 	currency=$(sql 'SELECT currency_id FROM community.currency')
 }
@@ -435,7 +440,7 @@ server's processes.  Less CPU is better, more rows a second are.
 X
 for section in ${SECTIONS//,/ }; do
 	case $section in
-		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier | ladder | review | referral) $section ;;
+		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier | ladder | review | referral | ltv) $section ;;
 		*) die "bench: no section $section" ;;
 	esac
 done
