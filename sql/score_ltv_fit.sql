@@ -2,7 +2,8 @@
 -- as if it were, or a query does more than read.
 SET search_path = public, community;
 SET client_min_messages = warning;
-SELECT create_program('ltv') IS NOT NULL AS program;
+SELECT create_program('score_ltv_fit') AS id \gset
+SET community.program = :id;
 
 CREATE TEMP TABLE sim (x bigint, t_x float8, t float8);
 -- The likelihood of MBG/NBD in SQL, by the textbook
@@ -112,9 +113,12 @@ SELECT keep_ltv_fit(ROW(ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), -1, 1, 1, 1, 
 SELECT newest_ltv_fit() = ltv_parameters('mbg_nbd', '{1, 2, 3, 4}') AS newest, newest_ltv_fit(as_of => '2024-02-10') = parameters AS before,
 	newest_ltv_fit('bg_nbd') IS NULL AS other FROM fit;
 SELECT model, status, customers, data_during = '[2024-01-01,2024-02-01)' AS data, version = (SELECT extversion FROM pg_extension WHERE extname = 'community') AS version
-FROM ltv_fit ORDER BY fitted_at;
+FROM ltv_fit WHERE program_id = current_program() ORDER BY fitted_at;
 SELECT keep_ltv_fit(fit_mbg_nbd('SELECT 1, 1, 2'));
+\set VERBOSITY terse
 SELECT keep_ltv_fit(ROW(ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), -1, 1, 1, 1, 'fine', 0.4, NULL)::ltv_result);
+\set VERBOSITY default
 SELECT newest_ltv_fit('nbd');
+SET TimeZone = 'UTC';
 SELECT count(*) FROM ltv_validate('SELECT 1, now()', ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), '2024-02-01', '2024-01-01');
 SELECT count(*) FROM ltv_validate('SELECT 1', ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), '2024-01-01', '2024-02-01');
