@@ -3,7 +3,7 @@
 SET search_path = public, community;
 SET client_min_messages = warning;
 SELECT create_program('score_ltv_fit') AS id \gset
-SET community.program = :id;
+SET community.program = 'score_ltv_fit';
 
 CREATE TEMP TABLE sim (x bigint, t_x float8, t float8);
 -- The likelihood of MBG/NBD in SQL, by the textbook
