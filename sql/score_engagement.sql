@@ -59,9 +59,9 @@ ANALYZE community.engagement;
 SET enable_seqscan = off; SET enable_bitmapscan = off;
 SELECT uses_index(format('SELECT member_id FROM community.engagement WHERE program_id = %s ORDER BY score DESC LIMIT 3', community.current_program())) AS board;
 SELECT uses_index(format('SELECT member_id FROM community.engagement WHERE program_id = %s AND score OPERATOR(community.>=) community.decayed(1.5, now(), %L)', community.current_program(), '10 days')) AS threshold;
-RESET enable_seqscan; RESET enable_bitmapscan;
 SELECT member_id FROM community.engagement WHERE program_id = community.current_program()
 	AND score OPERATOR(community.>=) community.decayed(0.6, '2024-02-01 00:00+00', '10 days') ORDER BY score DESC, member_id;
+RESET enable_seqscan; RESET enable_bitmapscan;
 -- a lost row is made again
 DELETE FROM community.engagement WHERE program_id = community.current_program() AND member_id = 1;
 SELECT community.record(1, 'order', 'lost', 1);

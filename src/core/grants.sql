@@ -66,8 +66,7 @@ BEGIN
 				'commission_headcount', 'referral_funnel', 'referral_is_held',
 				'shared_identities', 'short_chains', 'check_fraud_parameters',
 				'fraud_same_identity', 'fraud_rejoined', 'fraud_ring', 'fraud_same_address',
-				'fraud_velocity', 'fraud_chain', 'fraud_star', 'fraud_too_fast', 'fraud_reward')
-				'commission_headcount',
+				'fraud_velocity', 'fraud_chain', 'fraud_star', 'fraud_too_fast', 'fraud_reward',
 				'keep_ltv_fit', 'newest_ltv_fit')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
