@@ -79,18 +79,22 @@ referral_note_move(const ReferralMove *move)
  * Whoever signed up below a member that is bound late counted from a root,
  * seen by us or not, so depths below it are to be corrected by its own.
  *
- * Rows that are loaded raw, children before parents, would each write the one
- * row of the forest, which then holds as many dead versions; so they say just
- * once that depths are unknown.
+ * The one row of the forest holds as many dead versions as a transaction has
+ * written it.  So a chain that is bound from its root down says how deep it is
+ * in steps that double, and rows that are loaded raw, children before parents,
+ * say just once that depths are unknown.
  */
 void
 referral_deepen_late(const ReferralPlace *place, bool by_raw)
 {
-	int64		deepened = place->measured;
+	int64		deepened = 1;
 
 	if (place->has_children)
 		deepened = by_raw ? REFERRAL_UNMEASURED :
 			(int64) place->state.deepened + place->measured;
+	else
+		while (deepened < place->measured)
+			deepened *= 2;
 	referral_deepen(place->program, &place->state,
 					(int32) Min(deepened, REFERRAL_UNMEASURED));
 }

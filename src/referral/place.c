@@ -161,8 +161,8 @@ referral_program_name(int64 program)
 	return name;
 }
 
-static void
-refuse_cycle(int64 program, int64 member, int64 sponsor)
+void
+referral_refuse_cycle(int64 program, int64 member, int64 sponsor)
 {
 	if (member == sponsor)
 		ereport(ERROR,
@@ -193,32 +193,6 @@ referral_check_depth(int64 program, int64 member, int64 sponsor, int32 depth)
 				 errdetail("The maximum depth of the program is %d.",
 						   maximum),
 				 errhint("It can be raised with community.define_referrals().")));
-}
-
-/*
- * The depth of a sponsor, by walking up from it.  It is an error when that
- * meets the member.
- */
-int32
-referral_measure(ReferralForest *forest, int64 sponsor, bool has_member,
-				 int64 member)
-{
-	ReferralWalk walk;
-
-	referral_begin_walk(&walk, forest, sponsor);
-	do
-	{
-		if (has_member && walk.member == member)
-			refuse_cycle(referral_program(forest), member, sponsor);
-	} while (referral_walk_up(&walk));
-	if (walk.generation >= REFERRAL_UNMEASURED)
-		ereport(ERROR,
-				(errcode(COMMUNITY_ERRCODE_REFERRAL_DEPTH),
-				 errmsg("member %lld of program \"%s\" stands deeper than %d",
-						(long long) sponsor,
-						referral_program_name(referral_program(forest)),
-						REFERRAL_UNMEASURED)));
-	return (int32) walk.generation;
 }
 
 /* ----- state and labels ----- */
@@ -455,11 +429,19 @@ look(ReferralPlace *place, bool locked, CoreScope *scope)
 	referral_read_state(place->program, snapshot, &place->state);
 	bound = has_row ? edge.depth + 1 : 1;
 	place->depth = bound;
+	if (place->has_children)
+		referral_forget_depths();
+	else
+		referral_forget_depth(place->program, place->member);
 	if (place->late || bound + (int64) place->state.deepened >
 		referral_maximum_depth(place->program))
 	{
-		place->measured = referral_measure(forest, place->sponsor,
-										   place->late, place->member) + 1;
+		/* without anybody below it no cycle can close; see law 6 */
+		place->measured = 1 +
+			(place->late && !place->has_children ?
+			 referral_measure_locked(forest, place->sponsor) :
+			 referral_measure(forest, place->sponsor, place->late,
+							  place->member));
 		place->depth = Min(bound, place->measured);
 		referral_check_depth(place->program, place->member, place->sponsor,
 							 place->measured);
@@ -480,7 +462,7 @@ void
 referral_find_place(ReferralPlace *place, CoreScope *scope)
 {
 	if (place->member == place->sponsor)
-		refuse_cycle(place->program, place->member, place->sponsor);
+		referral_refuse_cycle(place->program, place->member, place->sponsor);
 	if (!referral_is_direct() || !core_table_is_usable(&forest_table))
 		core_connect(scope);
 	if (look(place, false, scope))

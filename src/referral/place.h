@@ -59,14 +59,21 @@ extern Snapshot referral_latest_snapshot(void);
 /* setting.c */
 extern int32 referral_maximum_depth(int64 program);
 
+/* measure.c */
+extern void referral_forget_depths(void);
+extern void referral_forget_depth(int64 program, int64 member);
+extern int32 referral_measure(ReferralForest *forest, int64 sponsor,
+							  bool has_member, int64 member);
+extern int32 referral_measure_locked(ReferralForest *forest, int64 sponsor);
+
 /* place.c */
 extern char *referral_program_name(int64 program);
 extern void referral_find_place(ReferralPlace *place, CoreScope *scope);
 extern bool referral_state_is_direct(void);
 extern void referral_read_state(int64 program, Snapshot snapshot,
 								ReferralState *state);
-extern int32 referral_measure(ReferralForest *forest, int64 sponsor,
-							  bool has_member, int64 member);
+extern void referral_refuse_cycle(int64 program, int64 member,
+								  int64 sponsor);
 extern void referral_check_depth(int64 program, int64 member, int64 sponsor,
 								 int32 depth);
 extern void referral_check_sponsor(int64 program, int64 sponsor);

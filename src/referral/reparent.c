@@ -183,6 +183,7 @@ move_row(const ReferralMoving *moving, const ReferralEdge *edge,
 	referral_deepen(moving->program, &state,
 					deepened_by(forest, moving, edge, &state));
 	change_sponsor(moving);
+	referral_forget_depths();
 	*move_id = referral_note_move(&move);
 	return true;
 }

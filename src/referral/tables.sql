@@ -24,7 +24,7 @@
 		COMMENT ON COLUMN community.referral.sponsor_id IS 'under whom the member stands now; null once it was made a root';
 		COMMENT ON COLUMN community.referral.enroller_id IS 'who brought it first; never changes';
 		COMMENT ON COLUMN community.referral.joined_at IS 'since when it has had a sponsor';
-		COMMENT ON COLUMN community.referral.depth IS 'its depth when the row was made, at most: what moves above added since is in referral_forest';
+		COMMENT ON COLUMN community.referral.depth IS 'its depth is at most this and referral_forest.deepened together';
 		COMMENT ON COLUMN community.referral.lapses_at IS 'when the binding lapses: the sponsor is not paid from then on, and another may take its place; null for never';
 		COMMENT ON COLUMN community.referral.anchor IS 'label of the nearest labelled member above, as it was when the row was made; null once the member has a label of its own';
 	END IF;
@@ -72,7 +72,7 @@
 		) WITH (fillfactor = 50);
 		COMMENT ON TABLE community.referral_forest IS 'state of each program''s forest; written by moves and by relabelling, never by signups';
 		COMMENT ON COLUMN community.referral_forest.program_id IS 'the program';
-		COMMENT ON COLUMN community.referral_forest.deepened IS 'by how much moves may have made members deeper than referral.depth says';
+		COMMENT ON COLUMN community.referral_forest.deepened IS 'by how much members may stand deeper than referral.depth says, at most';
 		COMMENT ON COLUMN community.referral_forest.labels IS 'the first number of the labels in force, null while there are none';
 		COMMENT ON COLUMN community.referral_forest.labels_end IS 'the number after their last; later labels begin here, so numbers are used once';
 		COMMENT ON COLUMN community.referral_forest.labelled IS 'how many members have labels';
