@@ -44,6 +44,7 @@
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
+#include "storage/proc.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -337,6 +338,7 @@ examine(CoreTable *table)
 
 	/* valid from here on, unless a message comes in while we look */
 	table->valid = true;
+	table->locked_in = InvalidLocalTransactionId;
 	relation = table_open(table->table_id, AccessShareLock);
 	index = relation_open(table->index_id, AccessShareLock);
 	table->usable = index->rd_rel->relkind == RELKIND_INDEX &&
@@ -345,6 +347,17 @@ examine(CoreTable *table)
 		(table->use == CORE_TABLE_READ || keep_indexes(table, relation));
 	relation_close(index, AccessShareLock);
 	table_close(relation, AccessShareLock);
+}
+
+/*
+ * Has this part of the transaction locked it?  Then it still does: to be told
+ * so by the lock manager each time costs more than the rest of the question.
+ */
+static bool
+has_locked(const CoreTable *table)
+{
+	return table->locked_in == core_local_transaction() &&
+		table->locked_below == GetCurrentSubTransactionId();
 }
 
 /*
@@ -373,9 +386,13 @@ core_table_is_usable(CoreTable *table)
 			examine(table);
 		if (!table->usable)
 			return false;
+		if (has_locked(table))
+			break;
 		/* tells us of changes, and keeps further ones out */
 		LockRelationOid(table->table_id, table->use == CORE_TABLE_READ ?
 						AccessShareLock : RowExclusiveLock);
+		table->locked_in = core_local_transaction();
+		table->locked_below = GetCurrentSubTransactionId();
 	} while (!table->valid);
 	return true;
 }

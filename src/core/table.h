@@ -52,6 +52,8 @@ typedef struct CoreTable
 	bool		usable;
 	Oid			table_id;
 	Oid			index_id;
+	LocalTransactionId locked_in;	/* the last to lock the table, */
+	SubTransactionId locked_below;	/* and which part of it */
 	MemoryContext context;		/* of the indexes, where it is written */
 	int			nindexes;
 	Oid		   *index_ids;

@@ -32,7 +32,8 @@ CoreTable	core_member_table = {
 	.ncolumns = CORE_MEMBER_COLUMNS,
 	.columns = core_member_columns,
 	.nkeys = 2,
-	.keys = {CORE_MEMBER_PROGRAM + 1, CORE_MEMBER_ID + 1}
+	.keys = {CORE_MEMBER_PROGRAM + 1, CORE_MEMBER_ID + 1},
+	.remembers = true
 };
 
 /* Events; who reads them by which index says so itself. */

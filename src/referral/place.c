@@ -115,8 +115,13 @@ find_person(int64 program, int64 member, CoreReader *reader,
 		find_person_by_sql(keys, snapshot, person);
 		return;
 	}
-	core_table_seek(reader, keys);
-	person->known = core_table_next(reader, &values, &nulls);
+	/* many are put under few */
+	person->known = core_table_recall(reader, keys, &values, &nulls);
+	if (!person->known)
+	{
+		core_table_seek(reader, keys);
+		person->known = core_table_next(reader, &values, &nulls);
+	}
 	if (!person->known)
 		return;
 	person->closed = core_text_is(DatumGetTextPP(values[CORE_MEMBER_STATUS]),
