@@ -1,7 +1,10 @@
 -- If this failed, some history of signups, late bindings, moves, closures and
 -- merges would leave a forest other than the laws make it, or the functions
 -- that read would not tell it as it is, or was at any time before; or a change
--- would be refused that closes no cycle, or made that does.
+-- would be refused that closes no cycle, or made that does.  Downlines would be
+-- counted wrong by labels, a sale would pay others than those who stood above
+-- the buyer then, a refund would take back another part, or a sanction would be
+-- about others than those who stood below.
 -- With "\set steps 20000" and "\set readings 100" it is the long run.
 \set steps 500
 \set readings 25
@@ -22,7 +25,7 @@ INSERT INTO community.referral_setting (program_id, maximum_depth) VALUES (:prog
 -- What was asked for and done, and what the forest must be by that; kept here
 -- apart from the tables of the forest, so that a row missing there is seen.
 CREATE TABLE asked (n bigserial, kind text, member bigint, sponsor bigint, expected text[], got text);
-CREATE TABLE person (n bigserial PRIMARY KEY, member bigint UNIQUE, closed boolean DEFAULT false);
+CREATE TABLE person (n bigserial PRIMARY KEY, member bigint UNIQUE, closed boolean DEFAULT false, bearer bigint);
 CREATE TABLE stands (member bigint PRIMARY KEY, sponsor bigint, enroller bigint);
 CREATE TABLE deed (n bigserial, at timestamptz, member bigint, sponsor bigint);
 CREATE TABLE moment (n bigserial PRIMARY KEY, at timestamptz);
@@ -81,6 +84,75 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN sqlstate;
 END $$;
 
+-- What each sale is to pay, whom each sanction is to be about, and how many
+-- stood below whom when that was asked.
+CREATE TABLE due (key text, place bigint, payee bigint, base bigint, points numeric);
+CREATE TABLE sold (key text PRIMARY KEY, base bigint, net bigint);
+CREATE TABLE about (sanction bigint, member bigint);
+CREATE TABLE counted (member bigint, is_labelled boolean, expected bigint, got bigint);
+CREATE TABLE relabelled (n bigserial, labelled bigint);
+
+-- Everybody below a member.
+CREATE FUNCTION below(member bigint) RETURNS SETOF bigint LANGUAGE sql AS $$
+	WITH RECURSIVE down (member) AS (SELECT s.member FROM stands AS s WHERE s.sponsor = $1
+		UNION ALL SELECT s.member FROM down JOIN stands AS s ON s.sponsor = down.member)
+	SELECT * FROM down
+$$;
+
+-- The plan: 10, 5 and 2 percent to the nearest three who may be paid, as far as
+-- five places up.  Not paid are the closed, the buyer and whoever is paid below;
+-- in the place of who was merged stands who bears its books.
+CREATE FUNCTION sell(program bigint, sale text, buyer bigint, base bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO due
+	SELECT sale, p.place, p.payee, base, trunc(base * (ARRAY[0.1, 0.05, 0.02])[p.seat])
+	FROM (SELECT q.*, row_number() OVER (ORDER BY q.n) AS seat
+		FROM (SELECT up.n - 1 AS n, up.place, coalesce(w.bearer, up.place) AS payee,
+				row_number() OVER (PARTITION BY coalesce(w.bearer, up.place) ORDER BY up.n) AS time
+			FROM unnest(chain(buyer)) WITH ORDINALITY AS up (place, n) JOIN person AS w ON w.member = up.place WHERE up.n > 1) AS q
+		JOIN person AS w ON w.member = q.payee
+		WHERE q.time = 1 AND NOT w.closed AND q.payee <> buyer) AS p
+	WHERE p.seat <= 3 AND p.n <= 5 AND trunc(base * (ARRAY[0.1, 0.05, 0.02])[p.seat]) > 0;
+	INSERT INTO sold VALUES (sale, base, base);
+	PERFORM community.record(buyer, 'sale', sale, base, program => program);
+END $$;
+
+-- A refund of a part or, at times, of all that is left.
+CREATE FUNCTION refund(program bigint, request text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	s sold;
+	part bigint;
+BEGIN
+	SELECT * INTO s FROM sold WHERE net > 0 ORDER BY hashtext(key || request) LIMIT 1;
+	IF s.key IS NOT NULL THEN
+		part := CASE WHEN random() < 0.2 THEN s.net ELSE 1 + floor(random() * s.net) END;
+		UPDATE sold SET net = net - part WHERE key = s.key;
+		PERFORM community.reverse(s.key, 'at random', CASE WHEN part < s.net THEN part END, request_key => request, program => program);
+	END IF;
+END $$;
+
+-- What comes between the changes of the forest.
+CREATE FUNCTION meanwhile(program bigint, step integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	what float := random();
+	who bigint := somebody();
+	sanction bigint;
+BEGIN
+	IF NOT EXISTS (SELECT FROM person AS p WHERE p.member = who) THEN
+		RETURN;
+	ELSIF what < 0.35 AND NOT (SELECT p.closed FROM person AS p WHERE p.member = who) THEN
+		PERFORM sell(program, 'sale ' || step, who, 1 + floor(random() ^ 3 * 100000)::bigint);
+	ELSIF what < 0.6 THEN
+		PERFORM refund(program, 'refund ' || step);
+	ELSIF what < 0.63 THEN
+		sanction := community.sanction_subtree(who, 'comment', 'at random', program => program);
+		INSERT INTO about SELECT sanction, who UNION ALL SELECT sanction, b FROM below(who) AS b;
+	ELSIF what < 0.9 THEN
+		INSERT INTO counted SELECT who, EXISTS (SELECT FROM community.referral_label AS l WHERE l.program_id = program AND who = ANY (l.members)),
+			(SELECT count(*) FROM below(who)), community.downline_count(who, program => program);
+	END IF;
+END $$;
+
 CREATE PROCEDURE play(program bigint, steps integer) LANGUAGE plpgsql AS $$
 DECLARE
 	what text; who bigint; under bigint; wrong text[]; got text; old stands; is_there boolean; is_closed boolean;
@@ -127,6 +199,7 @@ BEGIN
 		IF got = '00000' THEN
 			IF what IN ('close', 'merge') THEN
 				UPDATE person AS p SET closed = true WHERE p.member = who;
+				UPDATE person AS p SET bearer = under WHERE what = 'merge' AND who IN (p.member, p.bearer);
 			ELSE
 				INSERT INTO person (member) VALUES (who) ON CONFLICT DO NOTHING;
 			END IF;
@@ -141,6 +214,12 @@ BEGIN
 		-- times between what happens, never the time of it
 		INSERT INTO moment (at) VALUES (clock_timestamp());
 		COMMIT;
+		PERFORM meanwhile(program, i);
+		COMMIT;
+		IF random() < 0.03 THEN
+			INSERT INTO relabelled (labelled) SELECT l.labelled FROM community.relabel_referrals(program) AS l;
+			COMMIT;
+		END IF;
 	END LOOP;
 END $$;
 
@@ -160,6 +239,9 @@ BEGIN
 	RETURN QUERY SELECT * FROM o_differ(program, at, pairs);
 END $$;
 
+SELECT community.set_paid_levels(5, program => :program);
+SELECT set_config('community.program', 'referral random', false) AS program;
+SELECT community.define_commission_plan('sale', '{sale}', '[0.1, 0.05, 0.02]', compression => true) > 0 AS planned;
 CALL play(:program, :steps);
 -- what came, and what was to come
 SELECT * FROM asked WHERE got LIKE '%should not' ORDER BY n LIMIT 10;
@@ -175,8 +257,40 @@ WHERE r.enroller_id IS DISTINCT FROM s.enroller;
 
 -- ------------------------------------------------------- counts and labels
 
+SELECT count(*) > 50 AS counted, count(*) FILTER (WHERE is_labelled) > 20 AS by_labels, count(*) FILTER (WHERE NOT is_labelled) > 20 AS without, max(expected) > 20 AS large
+FROM counted;
+SELECT count(labelled) > 3 AS relabelled FROM relabelled;
+SELECT * FROM counted WHERE got <> expected LIMIT 10;
+SELECT p.member, community.downline_count(p.member, program => :program) AS got, (SELECT count(*) FROM below(p.member)) AS expected
+FROM person AS p WHERE community.downline_count(p.member, program => :program) <> (SELECT count(*) FROM below(p.member)) LIMIT 10;
+SELECT s.member_id, s.downline FROM community.downline_sizes(program => :program) AS s WHERE s.downline <> (SELECT count(*) FROM below(s.member_id)) LIMIT 10;
+
 -- ---------------------------------------------------------------- sanctions
+
+SELECT count(DISTINCT sanction) > 3 AS sanctions, count(*) > count(DISTINCT sanction) AS of_many FROM about;
+(SELECT 'missing' AS what, * FROM about EXCEPT SELECT 'missing', sanction_id, member_id FROM community.referral_sanctioned WHERE program_id = :program)
+UNION ALL (SELECT 'too many', sanction_id, member_id FROM community.referral_sanctioned WHERE program_id = :program EXCEPT SELECT 'too many', * FROM about)
+LIMIT 10;
 
 -- -------------------------------------------------------------- commissions
 
+-- each line as it was written, and what is left of it after the refunds
+CREATE TABLE booked AS
+SELECT e.key, (array_agg(c.member_id ORDER BY c.cause_id))[1] AS place, (array_agg(c.payee_id ORDER BY c.cause_id))[1] AS payee,
+	(array_agg(c.points ORDER BY c.cause_id))[1] AS points, sum(c.points) AS now, count(*) AS changes
+FROM community.commission AS c JOIN community.event AS e USING (program_id, event_id)
+WHERE c.program_id = :program AND c.kind <> 'breakage' GROUP BY e.key, c.event_id, c.line;
+CREATE TABLE expected AS
+SELECT d.key, d.place, d.payee, d.points, d.points - round(d.points * (s.base - s.net) / s.base) AS now
+FROM due AS d JOIN sold AS s USING (key);
+SELECT count(*) > 50 AS lines, count(*) FILTER (WHERE changes > 1) > 20 AS taken_back, count(*) FILTER (WHERE place <> payee) > 0 AS merged,
+	count(*) FILTER (WHERE now = 0) > 5 AS wholly FROM booked;
+(SELECT 'not due' AS what, key, place, payee, points, now FROM booked EXCEPT ALL SELECT 'not due', * FROM expected)
+UNION ALL (SELECT 'not paid', * FROM expected EXCEPT ALL SELECT 'not paid', key, place, payee, points, now FROM booked)
+ORDER BY 2, 1, 3 LIMIT 10;
+SELECT count(*) FILTER (WHERE n.moved) > 5 AS moved_before_the_refund FROM (SELECT EXISTS (SELECT FROM deed AS d, community.event AS e
+	WHERE e.program_id = :program AND e.key = s.key AND d.member = e.member_id AND d.at > e.recorded_at) AS moved FROM sold AS s WHERE s.net < s.base) AS n;
+SELECT * FROM community.check_installation('full', :program);
+
+RESET community.program;
 DROP SCHEMA referral_oracle CASCADE;

@@ -125,9 +125,3 @@ RETURNS TABLE (what text, member bigint, other bigint, detail text) LANGUAGE sql
 		ORDER BY hashint8extended(a.member_id # (b.member_id << 7), 2) LIMIT pairs) AS x
 	WHERE community.common_sponsor(x.a, x.b, at, program) IS DISTINCT FROM o_common(x.a, x.b)
 $$;
-
--- ------------------------------------------------------- counts and labels
-
--- ---------------------------------------------------------------- sanctions
-
--- -------------------------------------------------------------- commissions
