@@ -30,10 +30,12 @@ referral_sum_teams(ReferralNode *nodes, int64 count)
 
 	for (i = 0; i < count; i++)
 	{
+		int64		own = nodes[i].own;
+
 		CHECK_FOR_INTERRUPTS();
 		nodes[i].team = nodes[i].below = 0;
-		if (nodes[i].own == PG_INT64_MIN ||
-			pg_add_s64_overflow(total, Abs(nodes[i].own), &total))
+		if (own == PG_INT64_MIN ||
+			pg_add_s64_overflow(total, own < 0 ? -own : own, &total))
 			return false;
 	}
 	/* everybody comes after the sponsor, so is complete when met backwards */
