@@ -95,7 +95,7 @@ run_on_snapshot(ReferralForest *forest, CorePlan *plan, Datum *values)
 }
 
 static int
-compare_former(const void *a, const void *b)
+compare_former(const void *a, const void *b, void *arg)
 {
 	const Moved *x = a;
 	const Moved *y = b;
@@ -149,7 +149,8 @@ load_moves(ReferralForest *forest)
 			forest->former[forest->nformer++] = *moved;
 	}
 	SPI_freetuptable(SPI_tuptable);
-	qsort(forest->former, forest->nformer, sizeof(Moved), compare_former);
+	qsort_interruptible(forest->former, forest->nformer, sizeof(Moved),
+						compare_former, NULL);
 }
 
 /*

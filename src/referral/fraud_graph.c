@@ -109,7 +109,7 @@ find_number(const int64 *members, int64 count, int64 member)
 }
 
 static int
-compare_members(const void *a, const void *b)
+compare_members(const void *a, const void *b, void *arg)
 {
 	int64		x = *(const int64 *) a;
 	int64		y = *(const int64 *) b;
@@ -128,7 +128,8 @@ number_members(const Columns *columns, int column, int64 *count)
 
 	memcpy(members, columns->values[column],
 		   columns->count * sizeof(int64));
-	qsort(members, columns->count, sizeof(int64), compare_members);
+	qsort_interruptible(members, columns->count, sizeof(int64),
+						compare_members, NULL);
 	for (i = 0; i < columns->count; i++)
 		if (i == 0 || members[i] != members[i - 1])
 			members[kept++] = members[i];

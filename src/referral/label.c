@@ -291,7 +291,7 @@ typedef struct Numbered
 } Numbered;
 
 static int
-compare_numbered(const void *a, const void *b)
+compare_numbered(const void *a, const void *b, void *arg)
 {
 	int64		x = ((const Numbered *) a)->member;
 	int64		y = ((const Numbered *) b)->member;
@@ -363,7 +363,8 @@ insert_labels(int64 program, const ReferralPass *pass)
 			(i == 0 || members[i - 1].member < members[i].member);
 	}
 	if (!ordered)
-		qsort(members, pass->count, sizeof(Numbered), compare_numbered);
+		qsort_interruptible(members, pass->count, sizeof(Numbered),
+							compare_numbered, NULL);
 	for (i = 0; i < pass->count; i += LABELS_A_ROW)
 	{
 		CHECK_FOR_INTERRUPTS();
