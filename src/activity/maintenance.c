@@ -23,12 +23,14 @@
 #include "referral/commission.h"
 #include "referral/group.h"
 #include "referral/label.h"
+#include "referral/sanction.h"
 #include "tier/seats.h"
 
 #define MAX_BATCH		1000000
 #define HOLDS_A_BATCH	10000
 #define ENVELOPES_A_BATCH	100
 #define GROUPS_A_BATCH	100
+#define PAYMENTS_A_BATCH	1000
 #define DEFAULT_MINIMUM	16
 #define DEFAULT_BATCH	100000
 #define LABEL_STEPS		3
@@ -234,6 +236,25 @@ settle_signups(ActivityJob *job, TimestampTz as_of)
 	} while (count > 0);
 }
 
+/* Release what was on its way when the last hold on it ended. */
+static void
+settle_held(ActivityJob *job)
+{
+	int64		count;
+
+	do
+	{
+		CoreScope	scope;
+
+		points_pin_isolation(job->name);
+		core_enter(&scope);
+		count = referral_settle_held(job->program, PAYMENTS_A_BATCH);
+		core_leave(&scope);
+		activity_advance_job(job, count, (Datum) 0);
+		activity_commit_batch(job);
+	} while (count > 0);
+}
+
 /* Capture what was held for groups that are full, release the rest. */
 static void
 settle_groups(ActivityJob *job, TimestampTz as_of)
@@ -304,6 +325,7 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 		bring_home(job);
 		hand_out_seats(job);
 		settle_signups(job, as_of);
+		settle_held(job);
 		activity_review_tiers(job, as_of);
 		fold_ranges(job, from, to, DEFAULT_MINIMUM, DEFAULT_BATCH);
 		relabel(job);

@@ -17,6 +17,7 @@
 #include "points/ledger.h"
 #include "points/rules.h"
 #include "referral/commission.h"
+#include "referral/sanction.h"
 #include "tier/benefit.h"
 #include "tier/tier.h"
 
@@ -50,10 +51,12 @@ _PG_init(void)
 	core_define_settings();
 	points_factors = tier_multiply;
 	points_earned_hook = note_earned;
+	points_withheld = referral_is_withheld;
 	tier_ledger.give = points_give;
 	tier_ledger.take = points_take_gift;
 	referral_ledger.pay = points_pay;
 	referral_ledger.take = points_take_payment;
+	referral_ledger.release = points_release_payment;
 	referral_ledger.lock = lock_account;
 	referral_ledger.code = currency_code;
 }

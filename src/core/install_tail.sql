@@ -52,7 +52,7 @@
 				('referral_move'), ('commission'), ('referral_code_use'),
 				('referral_invitation'), ('referral_share'), ('referral_click'),
 				('referral_conversion'), ('referral_sanctioned'), ('referral_decision'),
-				('bargain_cut')) AS r (relation)
+				('held_payment_end'), ('bargain_cut')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_append_only()'::regprocedure)
@@ -162,7 +162,7 @@
 				('benefit'), ('tier_benefit'), ('award'),
 				('ladder_version'), ('referral_setting'),
 				('commission_plan'), ('commission_rate'), ('signup_reward'),
-				('referral_sanction')) AS w (relation)
+				('referral_sanction'), ('referral_flag'), ('fraud_rule')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
 			AND t.tgfoid = 'community.note_change()'::regprocedure)

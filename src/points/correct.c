@@ -116,7 +116,7 @@ take_credit(const Correction *correction, const PointsEventCredit *credit,
 	if (points_waits_for_release(part) &&
 		points_credit_is_released(account->currency->program,
 								  correction->event.event_id, credit))
-		part = points_as_released(part);
+		part = points_as_released(part, DT_NOBEGIN);
 	entry.delta = points_take_back(account, part, &taken);
 	entry.cut = points - taken;
 	points_post(account, &entry, NULL);

@@ -50,15 +50,16 @@ points_give(int64 program, int64 member, int64 currency_id, int64 points,
 /*
  * Credit somebody who is not locked, for what somebody else did, under a key
  * that is new.  It is on hold until a time or, with NULL, for as long as the
- * currency says; gives until when, and -infinity for no hold.  Like every
- * credit it waits for nobody, unless the account owes points.  A member that
- * is closed at this very moment gets it nevertheless, as with other credits.
- * Inside core_enter().
+ * currency says; gives until when, and -infinity for no hold.  What is
+ * withheld is on hold without end, whatever it gives.  Like every credit it
+ * waits for nobody, unless the account owes points.  A member that is closed at
+ * this very moment gets it nevertheless, as with other credits.  Inside
+ * core_enter().
  */
 TimestampTz
 points_pay(int64 program, int64 member, int64 currency_id, int64 points,
 		   const char *kind, TimestampTz at, const TimestampTz *available_at,
-		   Datum key, Datum reason)
+		   bool withheld, Datum key, Datum reason)
 {
 	const PointsCurrency *currency = points_currency_by_id(program,
 														   currency_id);
@@ -84,8 +85,9 @@ points_pay(int64 program, int64 member, int64 currency_id, int64 points,
 	entry.currency = currency;
 	entry.kind = kind;
 	entry.key = key;
-	entry.delta = purse_make(lot.points, lot.available_at, lot.expires_at,
-							 lot.priority);
+	entry.delta = purse_make(lot.points,
+							 withheld ? DT_NOEND : lot.available_at,
+							 lot.expires_at, lot.priority);
 	entry.effective_at = at;
 	entry.request = points_request_hash(&request);
 	entry.reason = reason;

@@ -85,6 +85,10 @@ typedef struct PointsEntry
 typedef void (*PointsEarnedHook) (const PointsEntry *entry);
 extern PointsEarnedHook points_earned_hook;
 
+/* Does what was paid under a key wait for more than release()? */
+typedef bool (*PointsWithheld) (int64 program, Datum key);
+extern PointsWithheld points_withheld;
+
 /*
  * More than this cannot be given at once.  Nobody adds up an account when it
  * is credited, so credits must be too small to overflow it.
@@ -269,17 +273,21 @@ extern void points_give(int64 program, int64 member, int64 currency_id,
 						Datum reason);
 extern TimestampTz points_pay(int64 program, int64 member, int64 currency_id,
 							  int64 points, const char *kind, TimestampTz at,
-							  const TimestampTz *available_at, Datum key,
-							  Datum reason);
+							  const TimestampTz *available_at, bool withheld,
+							  Datum key, Datum reason);
 
 /* release.c */
 extern Purse *points_release_lots(const PointsAccount *account,
-								  const Purse *lots);
+								  const Purse *lots,
+								  TimestampTz available_at);
 extern bool points_waits_for_release(const Purse *lots);
-extern Purse *points_as_released(const Purse *lots);
+extern Purse *points_as_released(const Purse *lots,
+								 TimestampTz available_at);
 extern void points_release_pending(int64 program, Datum key,
 								   PointsRequest *request,
 								   PointsPosting *posting);
+extern void points_release_payment(int64 program, Datum key,
+								   TimestampTz available_at);
 
 /* return.c */
 extern void points_reverse_call(int64 program, Datum key, bool has_points,

@@ -60,13 +60,16 @@ find_release(int64 program, Datum key, int32 last_line,
 	return false;
 }
 
+PointsWithheld points_withheld = NULL;
+
 /*
- * The delta that makes available what waits for it: of each lot that is
- * pending without end, as much as the account still has, wherever its expiry
- * has been moved.
+ * The delta that makes available, at once or from a time on, what waits for
+ * it: of each lot that is pending without end, as much as the account still
+ * has, wherever its expiry has been moved.
  */
 Purse *
-points_release_lots(const PointsAccount *account, const Purse *lots)
+points_release_lots(const PointsAccount *account, const Purse *lots,
+					TimestampTz available_at)
 {
 	Purse	   *free = points_free(account);
 	Purse	   *result = purse_zero();
@@ -89,7 +92,7 @@ points_release_lots(const PointsAccount *account, const Purse *lots)
 		{
 			const PurseLot *from = &purse_lots(pending)[j];
 
-			result = purse_add(result, purse_make(-from->points, DT_NOBEGIN,
+			result = purse_add(result, purse_make(-from->points, available_at,
 												  from->expires_at,
 												  from->priority));
 		}
@@ -109,9 +112,9 @@ points_waits_for_release(const Purse *lots)
 	return false;
 }
 
-/* Lots that have been released, as they are since. */
+/* Lots that have been released to be available then, as they are since. */
 Purse *
-points_as_released(const Purse *lots)
+points_as_released(const Purse *lots, TimestampTz available_at)
 {
 	Purse	   *result = purse_zero();
 	int			i;
@@ -123,7 +126,7 @@ points_as_released(const Purse *lots)
 		result = purse_add(result,
 						   purse_make(lot.points,
 									  lot.available_at == DT_NOEND ?
-									  DT_NOBEGIN : lot.available_at,
+									  available_at : lot.available_at,
 									  lot.expires_at, lot.priority));
 	}
 	return result;
@@ -141,6 +144,38 @@ left_of(const Credit *credit)
 					  credit->reversed, points - credit->reversed);
 }
 
+/* The account of a credit, locked, and the credit as it is then. */
+static PointsAccount *
+lock_credit(int64 program, Datum key, Credit *credit)
+{
+	PointsAccount *account =
+	points_lock_account(points_currency_by_id(program,
+											  credit->posting.currency_id),
+						core_member_bearer(program,
+										   credit->posting.member));
+
+	points_refuse_merged(account);
+	(void) find_credit(program, key, credit);
+	return account;
+}
+
+/*
+ * What was paid for something waits for more than release(), while there are
+ * doubts.
+ */
+static void
+refuse_withheld(int64 program, Datum key, const Credit *credit)
+{
+	if ((strcmp(credit->posting.kind, "commission") == 0 ||
+		 strcmp(credit->posting.kind, "signup") == 0) &&
+		points_withheld != NULL && points_withheld(program, key))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s \"%s\" cannot be released while a member is held",
+						credit->posting.kind, TextDatumGetCString(key)),
+				 errhint("View held_member says why; decide_flag() or lift_sanction() ends it.")));
+}
+
 /* Release the pending points of a call.  Inside core_enter(). */
 void
 points_release_pending(int64 program, Datum key, PointsRequest *request,
@@ -156,13 +191,8 @@ points_release_pending(int64 program, Datum key, PointsRequest *request,
 				 errmsg("nothing in program \"%s\" that could be released has idempotency key \"%s\"",
 						core_program_name(program),
 						TextDatumGetCString(key))));
-	account =
-		points_lock_account(points_currency_by_id(program,
-												  credit.posting.currency_id),
-							core_member_bearer(program,
-											   credit.posting.member));
-	points_refuse_merged(account);
-	(void) find_credit(program, key, &credit);
+	refuse_withheld(program, key, &credit);
+	account = lock_credit(program, key, &credit);
 	if (find_release(program, key, credit.last_line, posting))
 		return;
 	request->member = credit.posting.member;
@@ -170,7 +200,7 @@ points_release_pending(int64 program, Datum key, PointsRequest *request,
 	entry.kind = request->kind;
 	entry.key = key;
 	entry.line = credit.last_line + 1;
-	entry.delta = points_release_lots(account, left_of(&credit));
+	entry.delta = points_release_lots(account, left_of(&credit), DT_NOBEGIN);
 	entry.request = points_request_hash(request);
 	if (purse_count(entry.delta) == 0)
 		ereport(ERROR,
@@ -178,4 +208,38 @@ points_release_pending(int64 program, Datum key, PointsRequest *request,
 				 errmsg("%s \"%s\" has no points that wait for release()",
 						credit.posting.kind, TextDatumGetCString(key))));
 	points_post(account, &entry, posting);
+}
+
+/*
+ * Let what was withheld of a payment be available from a time on, as far as it
+ * has not been taken back.  Inside core_enter().
+ */
+void
+points_release_payment(int64 program, Datum key, TimestampTz available_at)
+{
+	Credit		credit;
+	PointsAccount *account;
+	PointsPosting released;
+	PointsRequest request;
+	PointsEntry entry = {0};
+
+	if (!find_credit(program, key, &credit))
+		elog(ERROR, "no entry with key \"%s\"", TextDatumGetCString(key));
+	account = lock_credit(program, key, &credit);
+	if (find_release(program, key, credit.last_line, &released))
+		return;
+	entry.delta = points_release_lots(account, left_of(&credit),
+									  available_at <= account->now ?
+									  DT_NOBEGIN : available_at);
+	if (purse_count(entry.delta) == 0)
+		return;
+	memset(&request, 0, sizeof(request));
+	snprintf(request.kind, sizeof(request.kind), "release");
+	request.member = credit.posting.member;
+	request.currency_id = credit.posting.currency_id;
+	entry.kind = request.kind;
+	entry.key = key;
+	entry.line = credit.last_line + 1;
+	entry.request = points_request_hash(&request);
+	points_post(account, &entry, NULL);
 }

@@ -138,7 +138,7 @@ release_credit(const Release *release, const PointsEventCredit *credit,
 		return false;
 	left = purse_part(points_main_lots(credit->delta, credit->points),
 					  credit->points - credit->left, credit->left);
-	entry.delta = points_release_lots(account, left);
+	entry.delta = points_release_lots(account, left, DT_NOBEGIN);
 	if (purse_count(entry.delta) == 0)
 		return false;
 	entry.kind = request->kind;

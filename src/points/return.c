@@ -34,6 +34,7 @@ typedef struct Original
 	int32		last_line;
 	int32		last_reversal;	/* line, 0 for none */
 	bool		released;		/* what was pending is not any more */
+	TimestampTz available_at;	/* from when on, by its release */
 	int64		receiver;		/* of a transfer */
 	int64		receiver_entry;
 } Original;
@@ -144,6 +145,26 @@ points_returnable(const PointsAccount *account, const Purse *credit,
 	return purse_make(points, DT_NOBEGIN, DT_NOEND, 0);
 }
 
+/* From when on a release has made points available. */
+static TimestampTz
+released_to(int64 program, Datum key, int32 line)
+{
+	TimestampTz available_at = DT_NOBEGIN;
+	PointsPosting posting;
+	int			i;
+
+	if (!points_find_posting(program, key, line, &posting))
+		return available_at;
+	for (i = 0; i < purse_count(posting.delta); i++)
+	{
+		const PurseLot *lot = &purse_lots(posting.delta)[i];
+
+		if (lot->points > 0)
+			available_at = Max(available_at, lot->available_at);
+	}
+	return available_at;
+}
+
 /* What stands under the key; false when nothing does. */
 static bool
 find_original(int64 program, Datum key, Original *original)
@@ -159,6 +180,7 @@ find_original(int64 program, Datum key, Original *original)
 	uint64		count;
 	uint64		i;
 	int64		reversed = 0;
+	int32		release_line = 0;
 
 	memset(original, 0, sizeof(Original));
 	values[0] = Int64GetDatum(program);
@@ -173,7 +195,10 @@ find_original(int64 program, Datum key, Original *original)
 		if (strcmp(kind, "capture") == 0)
 			original->line = original->last_line;
 		else if (strcmp(kind, "release") == 0)
+		{
 			original->released = true;
+			release_line = original->last_line;
+		}
 		else if (strcmp(kind, "transfer_in") == 0)
 		{
 			original->receiver = core_int64(i, 3);
@@ -196,6 +221,8 @@ find_original(int64 program, Datum key, Original *original)
 		!points_find_posting(program, key, original->line,
 							 &original->posting))
 		return false;
+	original->available_at = original->released ?
+		released_to(program, key, release_line) : DT_NOBEGIN;
 	original->left = original->posting.points > 0 ?
 		original->posting.points - reversed :
 		-original->posting.points + reversed;
@@ -488,7 +515,7 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 											  before, points);
 
 		if (original.released)
-			delta = points_as_released(delta);
+			delta = points_as_released(delta, original.available_at);
 		delta = points_take_back(account, delta, &taken);
 		reverse_line(account, &original, key, reason, delta, points - taken,
 					 original.posting.entry_id, posting);
@@ -530,7 +557,7 @@ points_take_gift(int64 program, Datum key, bool unspent, Datum reason)
 		return 0;
 	lots = next_part(&original, original.left);
 	if (original.released)
-		lots = points_as_released(lots);
+		lots = points_as_released(lots, original.available_at);
 	if (unspent)
 	{
 		delta = take_own(account, points_free(account), lots, false);
@@ -549,6 +576,19 @@ points_take_gift(int64 program, Datum key, bool unspent, Datum reason)
 }
 
 /*
+ * The delta that takes back what waits without end.  It is in lots of its own
+ * even where activity moves the expiry of all points, and whatever is gone
+ * has paid a debt, which is back then.
+ */
+static Purse *
+take_waiting(const PointsAccount *account, const Purse *lots, int64 points)
+{
+	Purse	   *delta = take_own(account, points_free(account), lots, true);
+
+	return purse_add(delta, points_debt(points + purse_total(delta)));
+}
+
+/*
  * Take back so much of what was paid under a key, as far as that was not done
  * before and as the policy of the currency goes.  Gives how much was to be
  * taken.  Inside core_enter().
@@ -562,7 +602,8 @@ points_take_payment(int64 program, Datum key, int64 points, Datum reason)
 	PointsAccount *other;
 	Purse	   *lots;
 	Purse	   *delta;
-	int64		taken;
+	int64		from;
+	int64		taken = 0;
 
 	if (!find_original(program, key, &original))
 		elog(ERROR, "no entry with key \"%s\"", TextDatumGetCString(key));
@@ -573,12 +614,21 @@ points_take_payment(int64 program, Datum key, int64 points, Datum reason)
 	points = Min(points, original.left);
 	if (points == 0)
 		return 0;
-	lots = points_returnable(account, points_main_lots(original.posting.delta,
-													   points),
-							 original.posting.points - original.left, points);
-	if (original.released)
-		lots = points_as_released(lots);
-	delta = points_take_back(account, lots, &taken);
+	lots = points_main_lots(original.posting.delta, points);
+	from = original.posting.points - original.left;
+	if (account->currency->inactive_after != NULL && !original.released &&
+		points_waits_for_release(lots))
+	{
+		delta = take_waiting(account, purse_part(lots, from, points), points);
+		taken = points;
+	}
+	else
+	{
+		lots = points_returnable(account, lots, from, points);
+		if (original.released)
+			lots = points_as_released(lots, original.available_at);
+		delta = points_take_back(account, lots, &taken);
+	}
 	reverse_line(account, &original, key, reason, delta, points - taken,
 				 original.posting.entry_id, &posting);
 	return points;

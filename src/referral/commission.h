@@ -133,12 +133,16 @@ typedef struct ReferralLedger
 {
 	/*
 	 * A credit, on hold until a time, or for as long as the currency says;
-	 * gives until when it is, and -infinity for no hold.
+	 * gives until when it is, and -infinity for no hold.  One that is
+	 * withheld is on hold without end, whatever that gives.
 	 */
 	TimestampTz (*pay) (int64 program, int64 member, int64 currency_id,
 						int64 points, const char *kind, TimestampTz at,
-						const TimestampTz *available_at, Datum key,
-						Datum reason);
+						const TimestampTz *available_at, bool withheld,
+						Datum key, Datum reason);
+	/* let what was withheld go, to be available from then on */
+	void		(*release) (int64 program, Datum key,
+							TimestampTz available_at);
 	/* take back so much of one, as far as it is not; gives how much */
 	int64		(*take) (int64 program, Datum key, int64 points,
 						 Datum reason);
@@ -149,13 +153,24 @@ typedef struct ReferralLedger
 
 extern ReferralLedger referral_ledger;
 
-/*
- * May a signup bring rewards?  False, with a reason, for somebody who was a
- * member before.  NULL while nobody looks.
- */
-typedef bool (*ReferralRewardCheck) (int64 program, int64 member);
+/* Somebody is to be paid. */
+#define REFERRAL_ENDS	4
 
-extern ReferralRewardCheck referral_reward_check;
+typedef struct ReferralPayment
+{
+	int64		payee;
+	int64		currency_id;
+	int64		points;
+	const char *kind;
+	TimestampTz at;
+	Interval   *pending_for;	/* NULL for as long as the currency says */
+	Datum		key;
+	Datum		reason;
+	int64		event_id;		/* of a commission */
+	int32		line;
+	int64		given_id;		/* of a signup reward */
+	int64		ends[REFERRAL_ENDS];	/* for and to whom; 0 for nobody */
+} ReferralPayment;
 
 /* commission_plans.c */
 extern const CommissionPlans *referral_plans(int64 program);
@@ -183,6 +198,14 @@ extern void referral_reward_event(const CommissionPlans *plans,
 extern void referral_withdraw_rewards(const CommissionPlans *plans,
 									  const CommissionEvent *event, bool dead,
 									  Datum reason);
+
+/* commission_return.c: what was fraud */
+extern void referral_forfeit(int64 program, int64 event_id, int32 line,
+							 int64 decision, int64 points);
+
+/* held_pay.c */
+extern TimestampTz referral_pay(const CommissionPlans *plans,
+								const ReferralPayment *payment);
 
 /* what others call: commission_note.c */
 extern char *referral_pay_event(int64 program, int64 event_id, int64 member,

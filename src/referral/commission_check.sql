@@ -56,19 +56,23 @@
 			(array_agg(c.base ORDER BY c.cause_id))[1]::numeric AS base,
 			(array_agg(c.cause_id ORDER BY c.cause_id))[1] AS cause_id,
 			(array_agg(c.member_id ORDER BY c.cause_id))[1] AS member_id,
-			min(c.kind) AS kind
+			min(c.kind) AS kind,
+			-coalesce(sum(c.points) FILTER (WHERE EXISTS (SELECT
+				FROM community.referral_decision AS f
+				WHERE f.program_id = c.program_id AND f.decision_id = c.cause_id)), 0) AS forfeited
 		FROM community.commission AS c
 		WHERE only_program IS NULL OR c.program_id = only_program
 		GROUP BY 1, 2, 3
 	), checked AS (
 		SELECT l.*, v.event_id IS NOT NULL AND v.kind = 'record' AS has_event, s.net,
-			l.points - CASE WHEN s.net <= 0 THEN l.points
-				ELSE round(l.points * (l.base - s.net) / l.base) END AS due
+			CASE WHEN l.forfeited > 0 THEN greatest(d.due - l.forfeited, 0) ELSE d.due END AS due
 		FROM line AS l
 		LEFT JOIN community.event AS v ON v.program_id = l.program_id AND v.event_id = l.event_id
 		LEFT JOIN LATERAL (SELECT sum(e.amount) AS net FROM community.event AS e
 			WHERE e.program_id = v.program_id AND e.source = v.source AND e.key = v.key
-				AND (e.event_id = v.event_id OR e.corrects = v.event_id)) AS s ON true
+				AND (e.event_id = v.event_id OR e.corrects = v.event_id)) AS s ON true,
+			LATERAL (SELECT l.points - CASE WHEN s.net <= 0 THEN l.points
+				ELSE round(l.points * (l.base - s.net) / l.base) END AS due) AS d
 	)
 	SELECT 'commission', l.program_id, l.member_id, NULL::text,
 		format('event %s, line %s', l.event_id, l.line),
@@ -171,6 +175,28 @@
 		AND (only_member IS NULL OR g.referee_id = only_member)
 	GROUP BY g.program_id, g.referee_id, g.name, g.side
 	HAVING count(*) > 1;
+
+	-- what is held has been paid, waits without end, and has not been let go; what
+	-- a decision took back is back
+	RETURN QUERY
+	SELECT 'held_payment', p.program_id, p.payee_id, NULL::text, format('payment %L', p.key),
+		CASE WHEN e.entry_id IS NULL THEN 'the ledger has no such entry'
+			WHEN p.settled_at IS NULL AND s.released THEN 'is held, and has been released'
+			WHEN p.settled_at IS NULL THEN 'is held, and does not wait'
+			ELSE format('was taken back, and %s points are left', e.points - s.back) END
+	FROM community.held_payment AS p
+	LEFT JOIN community.entry AS e ON e.program_id = p.program_id AND e.event_id = 0
+		AND e.key = p.key AND e.line = 0
+	LEFT JOIN LATERAL (SELECT coalesce(bool_or(r.kind = 'release'), false) AS released,
+			coalesce(sum(r.cut - r.points) FILTER (WHERE r.kind = 'reverse'), 0) AS back
+		FROM community.entry AS r
+		WHERE r.program_id = p.program_id AND r.event_id = 0 AND r.key = p.key) AS s ON true
+	WHERE (only_program IS NULL OR p.program_id = only_program)
+		AND (only_member IS NULL OR p.payee_id = only_member) AND p.points > 0
+		AND (e.entry_id IS NULL OR (p.settled_at IS NULL AND (s.released
+				OR NOT EXISTS (SELECT FROM community.lots(e.delta) AS l
+					WHERE l.available_at = 'infinity')))
+			OR (p.decision_id IS NOT NULL AND e.points <> s.back));
 
 	-- what may be taken back must be able to become a debt
 	RETURN QUERY

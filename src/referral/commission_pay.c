@@ -317,20 +317,18 @@ referral_commission_key(int64 event_id, int32 line, int64 cause_id)
 										(long long) cause_id));
 }
 
-/* Credit a payee. */
+/* Credit a payee by a plan, for an event or an adjustment of it. */
 void
 referral_credit_payee(const CommissionPlans *plans, const CommissionPlan *plan,
-					  int64 payee, int64 points, TimestampTz at, Datum key)
+					  ReferralPayment *payment, int64 cause_id)
 {
-	TimestampTz available_at = 0;
-
-	if (plan->pending_for != NULL)
-		available_at = period_add_interval(at, plan->pending_for, plans->zone);
-	(void) referral_ledger.pay(plans->program, payee, plan->currency_id,
-							   points, COMMISSION_ENTRY, at,
-							   plan->pending_for == NULL ? NULL :
-							   &available_at, key,
-							   CStringGetTextDatum(plan->name));
+	payment->currency_id = plan->currency_id;
+	payment->kind = COMMISSION_ENTRY;
+	payment->pending_for = plan->pending_for;
+	payment->key = referral_commission_key(payment->event_id, payment->line,
+										   cause_id);
+	payment->reason = CStringGetTextDatum(plan->name);
+	(void) referral_pay(plans, payment);
 }
 
 /* One object of the receipt. */
@@ -362,6 +360,26 @@ compare_payees(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* A matching line is paid for what somebody else was paid as well. */
+static void
+credit(const CommissionPlans *plans, const CommissionEvent *event,
+	   const Payments *payments, const Payment *paid)
+{
+	const UplineMember *source = paid->source < 0 ? NULL :
+	payments->payments[paid->source].place;
+	ReferralPayment payment = {
+		.payee = paid->place->payee,
+		.points = paid->line->points,
+		.at = event->occurred_at,
+		.event_id = event->event_id,
+		.line = paid->number,
+		.ends = {event->member, paid->place->member, paid->place->payee,
+		source == NULL ? 0 : source->payee}
+	};
+
+	referral_credit_payee(plans, paid->plan, &payment, event->cause_id);
+}
+
 static void
 book(const CommissionPlans *plans, const CommissionEvent *event,
 	 const Payments *payments, StringInfo told)
@@ -387,10 +405,7 @@ book(const CommissionPlans *plans, const CommissionEvent *event,
 	}
 	qsort(paid, count, sizeof(Payment), compare_payees);
 	for (i = 0; i < count; i++)
-		referral_credit_payee(plans, paid[i].plan, paid[i].place->payee,
-							  paid[i].line->points, event->occurred_at,
-							  referral_commission_key(event->event_id, paid[i].number,
-													  event->cause_id));
+		credit(plans, event, payments, &paid[i]);
 }
 
 /*

@@ -20,7 +20,6 @@
 #include "referral/commission.h"
 
 ReferralLedger referral_ledger;
-ReferralRewardCheck referral_reward_check = NULL;
 
 /* Tables whose rows are kept. */
 enum

@@ -10,6 +10,9 @@
  * derive from others included.  An event that has grown brings each line the
  * same part more.
  *
+ * What was taken back as fraud is off for good: of a line there is left what
+ * is left of its event, less that, and never less than nothing.
+ *
  * What a payee has spent becomes a debt.  All accounts that are taken from are
  * locked beforehand, in one ascending order.
  *
@@ -46,8 +49,11 @@ typedef struct Line
 	int64		base;
 	int64		points;			/* at first */
 	int64		now;
+	int64		forfeited;		/* taken back as fraud, positive */
 	bool		is_paid;
 	int64		payee;			/* by now */
+	int64		member;			/* whose place it is; 0 for nobody's */
+	int64		source_payee;	/* of the line it derives from, or 0 */
 } Line;
 
 /* ----- the order of locks ----- */
@@ -212,7 +218,15 @@ read_lines(const CommissionEvent *event, int *count)
 	static CorePlan plan = {
 		.sql = "SELECT DISTINCT ON (c.line) c.line, c.cause_id, c.plan_id,"
 		" c.base, c.points, sum(c.points) OVER (PARTITION BY c.line)::bigint,"
-		" c.payee_id IS NOT NULL, coalesce(b.bearer_id, c.payee_id, 0)"
+		" c.payee_id IS NOT NULL, coalesce(b.bearer_id, c.payee_id, 0),"
+		" coalesce(c.member_id, 0), coalesce((SELECT s.payee_id"
+		"  FROM community.commission AS s WHERE s.program_id = $1"
+		"  AND s.event_id = $2 AND s.line = c.source_line"
+		"  ORDER BY s.cause_id LIMIT 1), 0),"
+		" -coalesce(sum(c.points) FILTER (WHERE EXISTS (SELECT"
+		"  FROM community.referral_decision AS f WHERE f.program_id = $1"
+		"  AND f.decision_id = c.cause_id))"
+		"  OVER (PARTITION BY c.line), 0)::bigint"
 		" FROM community.commission AS c"
 		" LEFT JOIN community.member_merge AS b"
 		" ON b.program_id = c.program_id AND b.member_id = c.payee_id"
@@ -241,6 +255,9 @@ read_lines(const CommissionEvent *event, int *count)
 		lines[i].now = core_int64(i, 6);
 		lines[i].is_paid = core_bool(i, 7);
 		lines[i].payee = core_int64(i, 8);
+		lines[i].member = core_int64(i, 9);
+		lines[i].source_payee = core_int64(i, 10);
+		lines[i].forfeited = core_int64(i, 11);
 	}
 	return lines;
 }
@@ -328,15 +345,39 @@ take(const Correction *correction, const Line *line, int64 points)
 				 errhint("Run SELECT * FROM community.check_installation().")));
 }
 
+/* Pay a line more. */
+static void
+credit(const CommissionPlans *plans, const CommissionEvent *event,
+	   const Line *line, int64 points)
+{
+	ReferralPayment payment = {
+		.payee = line->payee,
+		.points = points,
+		.at = event->occurred_at,
+		.event_id = event->event_id,
+		.line = line->number,
+		.ends = {event->member, line->member, line->payee,
+		line->source_payee}
+	};
+
+	referral_credit_payee(plans, referral_find_plan(plans, line->plan_id),
+						  &payment, event->cause_id);
+}
+
 /* Bring a line to what it is for what is left of its event. */
 static void
 settle_line(const CommissionPlans *plans, const Correction *correction,
 			const Line *line)
 {
 	const CommissionEvent *event = &correction->event;
-	int64		change = line->points - line->now -
+	int64		due = line->points -
 	referral_returned(line->points, line->base, event->amount);
+	int64		change;
 
+	/* a line that nothing was taken of as fraud is as its event is */
+	if (line->forfeited > 0)
+		due = Max(due - line->forfeited, 0);
+	change = due - line->now;
 	if (change == 0)
 		return;
 	insert_change(event, line, change);
@@ -345,10 +386,7 @@ settle_line(const CommissionPlans *plans, const Correction *correction,
 	if (change < 0)
 		take(correction, line, -change);
 	else
-		referral_credit_payee(plans, referral_find_plan(plans, line->plan_id),
-							  line->payee, change, event->occurred_at,
-							  referral_commission_key(event->event_id, line->number,
-													  event->cause_id));
+		credit(plans, event, line, change);
 }
 
 static int
@@ -390,4 +428,23 @@ referral_correct(int64 program, int64 event_id)
 							  correction.reason);
 	if (correction.adjusts)
 		referral_reward_event(plans, &correction.event);
+}
+
+/*
+ * Note that so many points of a line have been taken back by a decision.
+ * Inside core_enter().
+ */
+void
+referral_forfeit(int64 program, int64 event_id, int32 line, int64 decision,
+				 int64 points)
+{
+	CommissionEvent event = {.program = program,.event_id = event_id,
+	.cause_id = decision};
+	int			count;
+	Line	   *lines = read_lines(&event, &count);
+	int			i;
+
+	for (i = 0; i < count; i++)
+		if (lines[i].number == line)
+			insert_change(&event, &lines[i], -points);
 }

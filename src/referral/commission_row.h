@@ -24,8 +24,8 @@ enum
 
 /* commission_pay.c */
 extern void referral_credit_payee(const CommissionPlans *plans,
-								  const CommissionPlan *plan, int64 payee,
-								  int64 points, TimestampTz at, Datum key);
+								  const CommissionPlan *plan,
+								  ReferralPayment *payment, int64 cause_id);
 extern void referral_tell_commission(StringInfo told, int64 payee,
 									 int64 points,
 									 const char *currency, int32 level,

@@ -145,7 +145,7 @@
 		COMMENT ON COLUMN community.commission.program_id IS 'the program';
 		COMMENT ON COLUMN community.commission.event_id IS 'the event as it was recorded';
 		COMMENT ON COLUMN community.commission.line IS 'number of the line; rows of the same line change it';
-		COMMENT ON COLUMN community.commission.cause_id IS 'the event that brought this row: itself, or a correction of it';
+		COMMENT ON COLUMN community.commission.cause_id IS 'what brought this row: the event, a correction of it, or the decision that it was fraud';
 		COMMENT ON COLUMN community.commission.plan_id IS 'the plan';
 		COMMENT ON COLUMN community.commission.level IS 'level by the plan, 1 is the nearest that counts; null for what is of none';
 		COMMENT ON COLUMN community.commission.member_id IS 'whose place above the buyer it is; null for nobody''s';

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fraud.c
- *	  Rules against fraud at work: review_referrals(), decide_flag(),
- *	  referral_is_held().
+ *	  Rules against fraud at work: review_referrals(), decide_flag().
  *
  * A signal says of whom what is suspected; here it becomes a flag, once for
  * each subject, however often it is looked for.  People decide about flags;
@@ -26,7 +25,6 @@
 
 PG_FUNCTION_INFO_V1(community_review_referrals);
 PG_FUNCTION_INFO_V1(community_decide_flag);
-PG_FUNCTION_INFO_V1(community_referral_is_held);
 
 /* A rule in force. */
 typedef struct Rule
@@ -186,7 +184,10 @@ community_decide_flag(PG_FUNCTION_ARGS)
 		"  AND (status = 'open' OR status = 'held' AND $5 <> 'held')"
 		"  RETURNING flag_id)"
 		" INSERT INTO community.referral_decision (program_id, flag_id,"
-		"  decision, reason) SELECT $1, d.flag_id, $3, $4 FROM decided AS d",
+		"  decision, reason) SELECT $1, d.flag_id, $3, $4 FROM decided AS d"
+		" RETURNING decision_id, (SELECT f.member_id"
+		"  FROM community.referral_flag AS f WHERE f.program_id = $1"
+		"  AND f.flag_id = $2)",
 		.nargs = 5,
 		.argtypes = {INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	};
@@ -194,6 +195,7 @@ community_decide_flag(PG_FUNCTION_ARGS)
 	char	   *decision;
 	Datum		values[5];
 	CoreScope	scope;
+	int64		program;
 	bool		decided = true;
 
 	core_refuse_nulls(fcinfo, "decide_flag", names, 0);
@@ -211,7 +213,8 @@ community_decide_flag(PG_FUNCTION_ARGS)
 				 errmsg("decision \"%s\" about a flag does not exist",
 						decision),
 				 errdetail("There are hold, release and confirm.")));
-	values[0] = PG_GETARG_DATUM(3);
+	program = PG_GETARG_INT64(3);
+	values[0] = Int64GetDatum(program);
 	values[1] = PG_GETARG_DATUM(0);
 	values[2] = PG_GETARG_DATUM(1);
 	values[3] = PG_GETARG_DATUM(2);
@@ -220,40 +223,11 @@ community_decide_flag(PG_FUNCTION_ARGS)
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 		decided = explain_decision(values, decision, status);
+	else if (strcmp(decision, "release") == 0)
+		referral_release_held(program, core_int64(0, 2));
+	else if (strcmp(decision, "confirm") == 0)
+		referral_forfeit_held(program, core_int64(0, 2), core_int64(0, 1),
+							  values[3]);
 	core_leave(&scope);
 	PG_RETURN_BOOL(decided);
-}
-
-/* Does what is paid to a member, or for what it buys, wait? */
-bool
-referral_is_held(int64 program, int64 member)
-{
-	static CorePlan plan = {
-		.sql = "SELECT EXISTS (SELECT FROM community.held_member"
-		" WHERE program_id = $1 AND member_id = $2)",
-		.nargs = 2,
-		.argtypes = {INT8OID, INT8OID},
-		.by_index = true
-	};
-	Datum		values[2];
-
-	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(member);
-	core_run(&plan, values, NULL, false);
-	return core_bool(0, 1);
-}
-
-/* referral_is_held(member, program) -> boolean */
-Datum
-community_referral_is_held(PG_FUNCTION_ARGS)
-{
-	static const char *const names[] = {"member", "program"};
-	CoreScope	scope;
-	bool		held;
-
-	core_refuse_nulls(fcinfo, "referral_is_held", names, 0);
-	core_enter(&scope);
-	held = referral_is_held(PG_GETARG_INT64(1), PG_GETARG_INT64(0));
-	core_leave(&scope);
-	PG_RETURN_BOOL(held);
 }

@@ -474,7 +474,7 @@ RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_decide_flag';
 COMMENT ON FUNCTION community.decide_flag IS
-'decides about a flag, hold, release or confirm, with a reason; false when that was decided before';
+'decides about a flag, hold, release or confirm, with a reason, and lets what waits for it go or takes it back; false when that was decided before';
 REVOKE ALL ON FUNCTION community.decide_flag FROM PUBLIC;
 
 CREATE FUNCTION community.referral_is_held(

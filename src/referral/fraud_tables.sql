@@ -169,6 +169,11 @@
 		COMMENT ON COLUMN community.referral_flag.actor IS 'database role that reviewed';
 	END IF;
 
+	IF to_regclass('community.referral_flag_held_idx') IS NULL THEN
+		CREATE INDEX referral_flag_held_idx ON community.referral_flag (program_id, member_id)
+			WHERE status IN ('held', 'confirmed');
+	END IF;
+
 	IF to_regclass('community.referral_decision') IS NULL THEN
 		CREATE TABLE community.referral_decision (
 			program_id bigint NOT NULL,
@@ -211,4 +216,57 @@
 		COMMENT ON COLUMN community.held_member.cause IS 'flag or sanction';
 		COMMENT ON COLUMN community.held_member.cause_id IS 'which one';
 		COMMENT ON COLUMN community.held_member.confirmed IS 'whether fraud was confirmed: then it is for good';
+	END IF;
+
+	IF to_regclass('community.held_payment') IS NULL THEN
+		CREATE TABLE community.held_payment (
+			program_id bigint NOT NULL,
+			key text NOT NULL,
+			event_id bigint,
+			line integer,
+			given_id bigint,
+			payee_id bigint NOT NULL,
+			currency_id bigint NOT NULL,
+			points bigint NOT NULL,
+			due_at timestamptz NOT NULL,
+			held_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+			settled_at timestamptz,
+			decision_id bigint,
+			CONSTRAINT held_payment_pkey PRIMARY KEY (program_id, key),
+			CONSTRAINT held_payment_event_check
+				CHECK ((event_id IS NULL) = (line IS NULL)
+					AND (event_id IS NULL) = (given_id IS NOT NULL)),
+			CONSTRAINT held_payment_settled_check
+				CHECK (decision_id IS NULL OR settled_at IS NOT NULL)
+		);
+		CREATE INDEX held_payment_open_idx ON community.held_payment (program_id, key)
+			WHERE settled_at IS NULL;
+		COMMENT ON TABLE community.held_payment IS 'commissions and signup rewards that wait, or have waited, as a member they are for or to was held';
+		COMMENT ON COLUMN community.held_payment.program_id IS 'the program';
+		COMMENT ON COLUMN community.held_payment.key IS 'its key in the ledger';
+		COMMENT ON COLUMN community.held_payment.event_id IS 'of a commission: the event';
+		COMMENT ON COLUMN community.held_payment.line IS 'of a commission: its line';
+		COMMENT ON COLUMN community.held_payment.given_id IS 'of a signup reward: which one';
+		COMMENT ON COLUMN community.held_payment.payee_id IS 'who is paid';
+		COMMENT ON COLUMN community.held_payment.currency_id IS 'in which currency';
+		COMMENT ON COLUMN community.held_payment.points IS 'how much was paid';
+		COMMENT ON COLUMN community.held_payment.due_at IS 'until when it would be on hold anyway: -infinity for not at all, infinity for until release()';
+		COMMENT ON COLUMN community.held_payment.held_at IS 'since when it waits';
+		COMMENT ON COLUMN community.held_payment.settled_at IS 'when that ended; null while it waits';
+		COMMENT ON COLUMN community.held_payment.decision_id IS 'the decision by which it was taken back; null when it was released';
+	END IF;
+
+	IF to_regclass('community.held_payment_end') IS NULL THEN
+		CREATE TABLE community.held_payment_end (
+			program_id bigint NOT NULL,
+			member_id bigint NOT NULL,
+			key text NOT NULL,
+			CONSTRAINT held_payment_end_pkey PRIMARY KEY (program_id, key, member_id)
+		);
+		CREATE INDEX held_payment_end_member_idx
+			ON community.held_payment_end (program_id, member_id);
+		COMMENT ON TABLE community.held_payment_end IS 'the members of whom none may be held for a held payment to be released, append-only';
+		COMMENT ON COLUMN community.held_payment_end.program_id IS 'the program';
+		COMMENT ON COLUMN community.held_payment_end.member_id IS 'who bought or was brought, or who is paid for it, or from whose commission it derives';
+		COMMENT ON COLUMN community.held_payment_end.key IS 'the payment';
 	END IF;

@@ -291,6 +291,9 @@ community_lift_sanction(PG_FUNCTION_ARGS)
 	core_enter(&scope);
 	core_run(&plan, values, NULL, false);
 	lifted = SPI_processed == 1;
+	if (lifted)
+		referral_release_sanctioned(DatumGetInt64(values[0]),
+									DatumGetInt64(values[1]));
 	if (!lifted)
 	{
 		core_run(&known, values, NULL, false);

@@ -21,5 +21,5 @@ RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'community_lift_sanction';
 COMMENT ON FUNCTION community.lift_sanction IS
-'lifts a sanction from everybody it is about; false when it was lifted before';
+'lifts a sanction from everybody it is about, and lets what waits for it go; false when it was lifted before';
 REVOKE ALL ON FUNCTION community.lift_sanction FROM PUBLIC;

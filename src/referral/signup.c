@@ -20,6 +20,7 @@
 #include "core/core.h"
 #include "period/period.h"
 #include "referral/commission.h"
+#include "referral/sanction.h"
 
 /* Referees that maintenance looks at in one transaction. */
 #define REFEREES_A_BATCH	1000
@@ -109,29 +110,32 @@ give(const CommissionPlans *plans, const SignupReward *reward, int64 referee,
 {
 	const UplineMember *sponsor = &upline->members[0];
 	int64		payee = reward->for_sponsor ? sponsor->payee : referee;
-	TimestampTz available_at = 0;
-	int64		given_id;
+	TimestampTz until;
+	ReferralPayment payment = {0};
 
 	if (reward->for_sponsor && sponsor->lack != COMMISSION_LACKS_NOTHING)
 		return;
 	if (is_given(plans->program, referee, reward) ||
-		(referral_reward_check != NULL &&
-		 !referral_reward_check(plans->program, referee)))
+		referral_was_member(plans->program, referee))
 		return;
-	given_id = claim(plans->program, reward, referee, payee, event_id, at);
-	if (given_id == 0)
+	payment.given_id = claim(plans->program, reward, referee, payee, event_id,
+							 at);
+	if (payment.given_id == 0)
 		return;
-	if (reward->pending_for != NULL)
-		available_at = period_add_interval(at, reward->pending_for,
-										   plans->zone);
-	available_at =
-		referral_ledger.pay(plans->program, payee, reward->currency_id,
-							reward->points, SIGNUP_ENTRY, at,
-							reward->pending_for == NULL ? NULL :
-							&available_at, key_of(given_id),
-							CStringGetTextDatum(reward->name));
-	if (available_at != DT_NOBEGIN)
-		note_hold(plans->program, given_id, available_at);
+	payment.payee = payee;
+	payment.currency_id = reward->currency_id;
+	payment.points = reward->points;
+	payment.kind = SIGNUP_ENTRY;
+	payment.at = at;
+	payment.pending_for = reward->pending_for;
+	payment.key = key_of(payment.given_id);
+	payment.reason = CStringGetTextDatum(reward->name);
+	payment.ends[0] = referee;
+	payment.ends[1] = payee;
+	payment.ends[2] = reward->for_sponsor ? sponsor->member : 0;
+	until = referral_pay(plans, &payment);
+	if (until != DT_NOBEGIN)
+		note_hold(plans->program, payment.given_id, until);
 }
 
 /* Does it come so long after the sponsor as the rule wants? */
