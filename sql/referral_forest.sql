@@ -255,14 +255,17 @@ SELECT pg_temp.refused('SELECT community.define_referrals(' || s || ')') FROM un
 	'maximum_depth => 0', 'maximum_depth => 1000000000', 'maximum_depth => NULL', 'paid_levels => -1', 'paid_levels => 1001', 'sponsor_required => NULL',
 	'binding => ''sometimes''', 'binding => NULL', 'binding => ''window''', 'binding_window => ''1 day''', 'binding => ''window'', binding_window => ''0 s''',
 	'inviter_tier => ''gold''', 'inviter_ladder => ''club''', 'inviter_ladder => ''club'', inviter_tier => ''gold''', 'inviter_age => ''-1 day''',
-	'invitations => 3', 'invitation_period => ''calendar month''', 'invitations => -1, invitation_period => ''calendar month''', 'program => 0']) AS s;
+	'invitations => 3', 'invitation_period => ''calendar month''', 'invitations => -1, invitation_period => ''calendar month''',
+	'late_bindings => NULL', 'touch => NULL', 'touch => ''any''', 'click_window => NULL', 'click_window => ''0 s''', 'program => 0']) AS s;
 INSERT INTO community.ladder (program_id, name) VALUES (community.current_program(), 'club');
 INSERT INTO community.tier (program_id, ladder_id, rank, name) SELECT program_id, ladder_id, 1, 'silver' FROM community.ladder WHERE name = 'club' AND program_id = community.current_program();
 SELECT pg_temp.refused('SELECT community.define_referrals(inviter_ladder => ''club'', inviter_tier => ''gold'')');
 SELECT community.define_referrals(50, 3, true, 'window', '30 days', 'club', 'silver', '1 month', 5, 'calendar month');
 SELECT community.define_referrals(50, 3, true, 'window', '30 days', 'club', 'silver', '1 month', 5, 'calendar month');
 SELECT community.define_referrals(50, 3, true, 'window', '30 days', 'club', 'silver', '30 days', 5, 'calendar month');
-SELECT maximum_depth, paid_levels, sponsor_required, binding, binding_window, inviter_ladder, inviter_tier, inviter_age, invitations, invitation_period
+SELECT community.define_referrals(50, 3, true, 'window', '30 days', 'club', 'silver', '30 days', 5, 'calendar month', false, 'first', '24 hours');
+SELECT community.define_referrals(50, 3, true, 'window', '30 days', 'club', 'silver', '30 days', 5, 'calendar month', false, 'first', '1 day');
+SELECT maximum_depth, paid_levels, sponsor_required, binding, binding_window, inviter_ladder, inviter_tier, inviter_age, invitations, invitation_period, late_bindings, touch, click_window
 FROM community.referral_setting WHERE program_id = community.current_program();
 -- who owns no tables lowers the paid levels, and does not raise them
 CREATE ROLE referral_forest_clerk;

@@ -27,7 +27,8 @@ enum
 	SETTING_MAXIMUM_DEPTH, SETTING_PAID_LEVELS, SETTING_SPONSOR_REQUIRED,
 	SETTING_BINDING, SETTING_BINDING_WINDOW, SETTING_INVITER_LADDER,
 	SETTING_INVITER_TIER, SETTING_INVITER_AGE, SETTING_INVITATIONS,
-	SETTING_INVITATION_PERIOD, SETTING_PROGRAM, SETTING_ARGUMENTS
+	SETTING_INVITATION_PERIOD, SETTING_LATE_BINDINGS, SETTING_TOUCH,
+	SETTING_CLICK_WINDOW, SETTING_PROGRAM, SETTING_ARGUMENTS
 };
 
 #define BIT(argument)		(1U << (argument))
@@ -98,12 +99,25 @@ check_binding(FunctionCallInfo fcinfo)
 }
 
 static void
+check_touch(FunctionCallInfo fcinfo)
+{
+	char	   *touch = text_to_cstring(PG_GETARG_TEXT_PP(SETTING_TOUCH));
+
+	if (strcmp(touch, "first") != 0 && strcmp(touch, "last") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("touch \"%s\" is unknown", touch),
+				 errhint("The click that counts is the \"first\" or the \"last\".")));
+}
+
+static void
 check_arguments(FunctionCallInfo fcinfo)
 {
 	static const char *const names[] = {
 		"maximum_depth", "paid_levels", "sponsor_required", "binding",
 		"binding_window", "inviter_ladder", "inviter_tier", "inviter_age",
-		"invitations", "invitation_period", "program"
+		"invitations", "invitation_period", "late_bindings", "touch",
+		"click_window", "program"
 	};
 
 	core_refuse_nulls(fcinfo, "define_referrals", names,
@@ -120,6 +134,8 @@ check_arguments(FunctionCallInfo fcinfo)
 	check_binding(fcinfo);
 	check_interval(fcinfo, SETTING_BINDING_WINDOW, "binding_window");
 	check_interval(fcinfo, SETTING_INVITER_AGE, "inviter_age");
+	check_interval(fcinfo, SETTING_CLICK_WINDOW, "click_window");
+	check_touch(fcinfo);
 	check_pair(fcinfo, SETTING_INVITER_LADDER, "inviter_ladder",
 			   SETTING_INVITER_TIER, "inviter_tier");
 	check_pair(fcinfo, SETTING_INVITATIONS, "invitations",
@@ -201,20 +217,25 @@ community_define_referrals(PG_FUNCTION_ARGS)
 		.sql = "INSERT INTO community.referral_setting AS s (maximum_depth,"
 		" paid_levels, sponsor_required, binding, binding_window,"
 		" inviter_ladder, inviter_tier, inviter_age, invitations,"
-		" invitation_period, program_id)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+		" invitation_period, late_bindings, touch, click_window, program_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+		" $14)"
 		" ON CONFLICT (program_id) DO UPDATE SET (maximum_depth,"
 		" paid_levels, sponsor_required, binding, binding_window,"
 		" inviter_ladder, inviter_tier, inviter_age, invitations,"
-		" invitation_period) = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+		" invitation_period, late_bindings, touch, click_window)"
+		" = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 		" WHERE (s.maximum_depth, s.paid_levels, s.sponsor_required,"
 		" s.binding, s.binding_window::text, s.inviter_ladder,"
 		" s.inviter_tier, s.inviter_age::text, s.invitations,"
-		" s.invitation_period::text) IS DISTINCT FROM"
-		" ($1, $2, $3, $4, $5::text, $6, $7, $8::text, $9, $10::text)",
+		" s.invitation_period::text, s.late_bindings, s.touch,"
+		" s.click_window::text) IS DISTINCT FROM"
+		" ($1, $2, $3, $4, $5::text, $6, $7, $8::text, $9, $10::text, $11,"
+		" $12, $13::text)",
 		.nargs = SETTING_ARGUMENTS,
 		.argtypes = {INT4OID, INT4OID, BOOLOID, TEXTOID, INTERVALOID, TEXTOID,
-		TEXTOID, INTERVALOID, INT4OID, InvalidOid, INT8OID},
+			TEXTOID, INTERVALOID, INT4OID, InvalidOid, BOOLOID, TEXTOID,
+		INTERVALOID, INT8OID},
 		.own_type = "period"
 	};
 	Datum		values[SETTING_ARGUMENTS];

@@ -33,6 +33,9 @@ CREATE FUNCTION community.define_referrals(
 	inviter_age pg_catalog.interval DEFAULT NULL,
 	invitations pg_catalog.int4 DEFAULT NULL,
 	invitation_period community.period DEFAULT NULL,
+	late_bindings pg_catalog.bool DEFAULT true,
+	touch pg_catalog.text DEFAULT 'last',
+	click_window pg_catalog.interval DEFAULT '30 days',
 	program pg_catalog.int8 DEFAULT community.current_program())
 RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE PARALLEL UNSAFE
