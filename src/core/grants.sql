@@ -96,24 +96,8 @@ BEGIN
 		' community.referral_decision, community.held_member, community.group_buy,'
 		' community.group_slot, community.group_member, community.group_status,'
 		' community.group_refund_due, community.bargain, community.bargain_cut,'
-		' community.bargain_status TO %s', role);
-		' community.signup_reward, community.signup_reward_given,'
-		' community.ltv_fit,'
-		' community.referral, community.referral_move, community.referral_forest,'
-		' community.referral_label, community.referral_setting,'
-		' community.referral_campaign, community.referral_code, community.referral_code_use,'
-		' community.referral_invitation, community.referral_share, community.referral_click,'
-		' community.referral_conversion, community.share_status,'
-		' community.referral_sanction, community.referral_sanctioned,'
-		' community.sanctioned_member, community.referral_identity, community.fraud_rule,'
-		' community.referral_flag, community.referral_decision, community.held_member,'
-		' community.held_payment, community.held_payment_end,'
-		' community.commission_plan, community.commission_rate, community.commission,'
-		' community.signup_reward, community.signup_reward_given,'
-		' community.group_buy, community.group_slot, community.group_member,'
-		' community.group_status, community.group_refund_due,'
-		' community.bargain, community.bargain_cut, community.bargain_status,'
-		' community.counted_event TO %s', role);
+		' community.bargain_status, community.ltv_fit, community.held_payment,'
+		' community.held_payment_end TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS
