@@ -52,8 +52,8 @@ points_give(int64 program, int64 member, int64 currency_id, int64 points,
  * that is new.  It is on hold until a time or, with NULL, for as long as the
  * currency says; gives until when, and -infinity for no hold.  What is
  * withheld is on hold without end, whatever it gives.  Like every credit it
- * waits for nobody, unless the account owes points.  A member that is closed at
- * this very moment gets it nevertheless, as with other credits.  Inside
+ * waits for nobody, unless the account owes points.  A member that is closed
+ * at this very moment gets it nevertheless, as with other credits.  Inside
  * core_enter().
  */
 TimestampTz

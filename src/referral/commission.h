@@ -183,8 +183,9 @@ extern const CommissionPlan *referral_find_plan(const CommissionPlans *plans,
 extern void referral_paid_upline(const CommissionPlans *plans, int64 member,
 								 TimestampTz at, int reach, Upline *upline);
 extern void referral_judge_upline(const CommissionPlans *plans,
-								  const CommissionPlan *plan, const Upline *upline,
-								  TimestampTz at, CommissionPlace *places);
+								  const CommissionPlan *plan,
+								  const Upline *upline, TimestampTz at,
+								  CommissionPlace *places);
 
 /* commission_pay.c */
 extern void referral_pay_plans(const CommissionPlans *plans,

@@ -31,7 +31,7 @@ typedef enum CommissionScheme
 typedef enum CommissionKind
 {
 	COMMISSION_LEVEL,
-	COMMISSION_OVERRIDE,		/* on somebody of one's own tier, or a leader */
+	COMMISSION_OVERRIDE,		/* on one's own tier, or on a leader */
 	COMMISSION_MATCHING,		/* on the commission of one below */
 	COMMISSION_BREAKAGE			/* not paid */
 } CommissionKind;

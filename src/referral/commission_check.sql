@@ -19,7 +19,8 @@
 			ELSE format('%s points of currency %s for member %s are on record, the ledger has %s of %s for member %s',
 				c.points, c.currency_id, c.payee_id, e.points, e.currency_id, e.member_id) END
 	FROM paid AS c
-	LEFT JOIN community.currency AS y ON y.program_id = c.program_id AND y.currency_id = c.currency_id
+	LEFT JOIN community.currency AS y ON y.program_id = c.program_id
+		AND y.currency_id = c.currency_id
 	LEFT JOIN community.entry AS e ON e.program_id = c.program_id AND e.event_id = 0
 		AND e.key = c.key AND e.line = 0 AND e.kind = 'commission'
 	WHERE e.entry_id IS NULL OR e.points <> c.points OR e.currency_id <> c.currency_id
@@ -101,7 +102,8 @@
 		LEFT JOIN LATERAL (SELECT sum(k.points) AS points FROM line AS k
 			WHERE k.program_id = l.program_id AND k.event_id = l.event_id
 				AND k.source_line = l.line AND k.reason = 'ceiling' AND k.rate = l.rate
-				AND k.level IS NOT DISTINCT FROM l.level AND k.member_id = l.member_id) AS k ON true,
+				AND k.level IS NOT DISTINCT FROM l.level
+				AND k.member_id = l.member_id) AS k ON true,
 			LATERAL (SELECT CASE WHEN l.kind = 'matching' THEN s.points ELSE l.base END AS base) AS b
 		WHERE (only_member IS NULL OR l.member_id = only_member) AND l.kind <> 'breakage'
 			AND trunc(b.base * l.rate) <> l.points + coalesce(k.points, 0)

@@ -391,17 +391,19 @@ book(const CommissionPlans *plans, const CommissionEvent *event,
 	for (i = 0; i < payments->count; i++)
 	{
 		const Payment *payment = &payments->payments[i];
+		const char *currency;
 
 		insert_payment(event, payment);
 		if (payment->line->kind == COMMISSION_BREAKAGE)
 			continue;
 		paid[count++] = *payment;
-		if (told != NULL)
-			referral_tell_commission(told, payment->place->payee,
-									 payment->line->points,
-									 referral_ledger.code(event->program,
-														  payment->plan->currency_id),
-									 payment->line->level, payment->plan->name);
+		if (told == NULL)
+			continue;
+		currency = referral_ledger.code(event->program,
+										payment->plan->currency_id);
+		referral_tell_commission(told, payment->place->payee,
+								 payment->line->points, currency,
+								 payment->line->level, payment->plan->name);
 	}
 	qsort(paid, count, sizeof(Payment), compare_payees);
 	for (i = 0; i < count; i++)

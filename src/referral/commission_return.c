@@ -330,11 +330,11 @@ take(const Correction *correction, const Line *line, int64 points)
 		int64		cause = DatumGetInt64(SPI_getbinval(found->vals[i],
 														found->tupdesc, 1,
 														&isnull));
+		Datum		key = referral_commission_key(event->event_id,
+												  line->number, cause);
 
-		points -= referral_ledger.take(event->program,
-									   referral_commission_key(event->event_id,
-															   line->number, cause),
-									   points, correction->reason);
+		points -= referral_ledger.take(event->program, key, points,
+									   correction->reason);
 	}
 	if (points != 0)
 		ereport(ERROR,
