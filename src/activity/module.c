@@ -54,6 +54,7 @@ _PG_init(void)
 	points_withheld = referral_is_withheld;
 	tier_ledger.give = points_give;
 	tier_ledger.take = points_take_gift;
+	referral_qualified_hook = tier_note_qualified;
 	referral_ledger.pay = points_pay;
 	referral_ledger.take = points_take_payment;
 	referral_ledger.release = points_release_payment;

@@ -53,8 +53,8 @@ points_give(int64 program, int64 member, int64 currency_id, int64 points,
  * currency says; gives until when, and -infinity for no hold.  What is
  * withheld is on hold without end, whatever it gives.  Like every credit it
  * waits for nobody, unless the account owes points.  A member that is closed
- * at this very moment gets it nevertheless, as with other credits.  Inside
- * core_enter().
+ * at this very moment gets it nevertheless, as with other credits.  Of nothing
+ * there is no entry.  Inside core_enter().
  */
 TimestampTz
 points_pay(int64 program, int64 member, int64 currency_id, int64 points,
@@ -80,6 +80,9 @@ points_pay(int64 program, int64 member, int64 currency_id, int64 points,
 		request.given |= POINTS_GIVEN_AVAILABLE_AT;
 	}
 	lot = points_lot(currency, &request, at);
+	/* a sign that something was earned need not be worth anything */
+	if (points == 0)
+		return lot.available_at;
 	entry.program = program;
 	entry.member = member;
 	entry.currency = currency;

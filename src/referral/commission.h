@@ -153,6 +153,11 @@ typedef struct ReferralLedger
 
 extern ReferralLedger referral_ledger;
 
+/* Told of a sponsor when a referral of it qualifies, or not any more. */
+typedef void (*ReferralQualifiedHook) (int64 program, int64 sponsor);
+
+extern ReferralQualifiedHook referral_qualified_hook;
+
 /* Somebody is to be paid. */
 #define REFERRAL_ENDS	4
 
@@ -194,6 +199,7 @@ extern Datum referral_commission_key(int64 event_id, int32 line,
 									 int64 cause_id);
 
 /* signup.c */
+extern void referral_withdraw_reward(int64 program, int64 given_id);
 extern void referral_reward_event(const CommissionPlans *plans,
 								  const CommissionEvent *event);
 extern void referral_withdraw_rewards(const CommissionPlans *plans,

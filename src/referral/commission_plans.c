@@ -20,6 +20,7 @@
 #include "referral/commission.h"
 
 ReferralLedger referral_ledger;
+ReferralQualifiedHook referral_qualified_hook = NULL;
 
 /* Tables whose rows are kept. */
 enum

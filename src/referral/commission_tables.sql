@@ -179,7 +179,7 @@
 				REFERENCES community.currency,
 			CONSTRAINT signup_reward_name_check CHECK (name <> '' AND octet_length(name) <= 512),
 			CONSTRAINT signup_reward_side_check CHECK (side IN ('sponsor', 'referee')),
-			CONSTRAINT signup_reward_points_check CHECK (points BETWEEN 1 AND 1000000000000000),
+			CONSTRAINT signup_reward_points_check CHECK (points BETWEEN 0 AND 1000000000000000),
 			CONSTRAINT signup_reward_types_check
 				CHECK (cardinality(types) > 0 AND array_ndims(types) = 1
 					AND array_position(types, NULL) IS NULL AND array_position(types, '') IS NULL),
@@ -199,7 +199,7 @@
 		COMMENT ON COLUMN community.signup_reward.name IS 'its name; each side gets what it names once for each member that was brought';
 		COMMENT ON COLUMN community.signup_reward.side IS 'who gets it: sponsor or referee';
 		COMMENT ON COLUMN community.signup_reward.currency_id IS 'in which currency; one whose returns may become debts';
-		COMMENT ON COLUMN community.signup_reward.points IS 'how much';
+		COMMENT ON COLUMN community.signup_reward.points IS 'how much; 0 to note who qualifies and pay nothing';
 		COMMENT ON COLUMN community.signup_reward.types IS 'an event of one of these types qualifies, the first that meets the other conditions; null when time alone does';
 		COMMENT ON COLUMN community.signup_reward.minimum_amount IS 'only an event of so much or more qualifies, in minor units';
 		COMMENT ON COLUMN community.signup_reward.after IS 'nobody qualifies before this time from when it got its sponsor';
@@ -244,4 +244,25 @@
 		COMMENT ON COLUMN community.signup_reward_given.held_until IS 'until when it is on hold; until then it goes when the event is taken back; null for no hold';
 		COMMENT ON COLUMN community.signup_reward_given.given_at IS 'when it was given';
 		COMMENT ON COLUMN community.signup_reward_given.withdrawn_at IS 'when it was taken back; the referee may then qualify anew';
+	END IF;
+
+	IF to_regclass('community.signup_reward_given_payee_idx') IS NULL THEN
+		CREATE INDEX signup_reward_given_payee_idx ON community.signup_reward_given
+			(program_id, payee_id, qualified_at) WHERE side = 'sponsor' AND withdrawn_at IS NULL;
+	END IF;
+
+	IF to_regclass('community.qualified_referral') IS NULL THEN
+		CREATE VIEW community.qualified_referral WITH (security_invoker = true) AS
+		SELECT g.program_id, g.given_id, g.payee_id AS member_id, g.referee_id, g.name,
+			g.event_id, g.qualified_at
+		FROM community.signup_reward_given AS g
+		WHERE g.side = 'sponsor' AND g.withdrawn_at IS NULL;
+		COMMENT ON VIEW community.qualified_referral IS 'who has brought whom that has qualified, by signup rewards of sponsors; what measures of kind qualified_referrals count';
+		COMMENT ON COLUMN community.qualified_referral.program_id IS 'the program';
+		COMMENT ON COLUMN community.qualified_referral.given_id IS 'the signup reward that was given';
+		COMMENT ON COLUMN community.qualified_referral.member_id IS 'who has brought it, as it was then';
+		COMMENT ON COLUMN community.qualified_referral.referee_id IS 'who has qualified';
+		COMMENT ON COLUMN community.qualified_referral.name IS 'name of the reward';
+		COMMENT ON COLUMN community.qualified_referral.event_id IS 'the event that qualified the referee; null when time did';
+		COMMENT ON COLUMN community.qualified_referral.qualified_at IS 'when';
 	END IF;

@@ -305,24 +305,6 @@ referral_settle_held(int64 program, int64 limit)
 	return release_claimed(program);
 }
 
-static void
-withdraw_reward(int64 program, int64 given_id)
-{
-	static CorePlan plan = {
-		.sql = "UPDATE community.signup_reward_given"
-		" SET withdrawn_at = clock_timestamp() WHERE program_id = $1"
-		" AND given_id = $2 AND withdrawn_at IS NULL",
-		.nargs = 2,
-		.argtypes = {INT8OID, INT8OID},
-		.by_index = true
-	};
-	Datum		values[2];
-
-	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(given_id);
-	core_run(&plan, values, NULL, false);
-}
-
 /*
  * Take back, by a decision, what waits to be paid to a member or for what it
  * did.
@@ -358,7 +340,7 @@ referral_forfeit_held(int64 program, int64 member, int64 decision,
 			taken += referral_ledger.take(program, payment->key,
 										  payment->points, reason);
 		if (payment->given_id != 0)
-			withdraw_reward(program, payment->given_id);
+			referral_withdraw_reward(program, payment->given_id);
 		/* a line that an adjustment has made more of has several payments */
 		if (i + 1 < count && payment[1].given_id == 0 &&
 			payment[1].event_id == payment->event_id &&

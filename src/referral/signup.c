@@ -133,6 +133,8 @@ give(const CommissionPlans *plans, const SignupReward *reward, int64 referee,
 	payment.ends[0] = referee;
 	payment.ends[1] = payee;
 	payment.ends[2] = reward->for_sponsor ? sponsor->member : 0;
+	if (reward->for_sponsor && referral_qualified_hook != NULL)
+		referral_qualified_hook(plans->program, payee);
 	until = referral_pay(plans, &payment);
 	if (until != DT_NOBEGIN)
 		note_hold(plans->program, payment.given_id, until);
@@ -189,13 +191,18 @@ referral_reward_event(const CommissionPlans *plans,
 	}
 }
 
-static void
-note_withdrawal(int64 program, int64 given_id)
+/* Note that a reward is not given any more.  Inside core_enter(). */
+void
+referral_withdraw_reward(int64 program, int64 given_id)
 {
 	static CorePlan plan = {
 		.sql = "UPDATE community.signup_reward_given"
 		" SET withdrawn_at = clock_timestamp()"
-		" WHERE program_id = $1 AND given_id = $2",
+		" WHERE program_id = $1 AND given_id = $2"
+		" AND withdrawn_at IS NULL RETURNING side = 'sponsor',"
+		" (SELECT coalesce(max(b.bearer_id), payee_id)"
+		"  FROM community.member_merge AS b"
+		"  WHERE b.program_id = $1 AND b.member_id = payee_id)",
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID},
 		.by_index = true
@@ -205,6 +212,9 @@ note_withdrawal(int64 program, int64 given_id)
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(given_id);
 	core_run(&plan, values, NULL, false);
+	if (SPI_processed > 0 && core_bool(0, 1) &&
+		referral_qualified_hook != NULL)
+		referral_qualified_hook(program, core_int64(0, 2));
 }
 
 /*
@@ -250,12 +260,14 @@ referral_withdraw_rewards(const CommissionPlans *plans,
 													 found->tupdesc, 1,
 													 &isnull));
 
-		(void) referral_ledger.take(event->program, key_of(id),
-									DatumGetInt64(SPI_getbinval(found->vals[i],
-																found->tupdesc,
-																2, &isnull)),
-									reason);
-		note_withdrawal(event->program, id);
+		int64		points = DatumGetInt64(SPI_getbinval(found->vals[i],
+														 found->tupdesc, 2,
+														 &isnull));
+
+		if (points > 0)
+			(void) referral_ledger.take(event->program, key_of(id), points,
+										reason);
+		referral_withdraw_reward(event->program, id);
 	}
 }
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * crowd.c
- *	  All events and points of many members, read in one go.
+ *	  All events, points and referrals of many members, read in one go.
  *
  * Whoever is walked from the beginning needs everything that ever happened to
  * a member.  It is read in the order of members and time, each table once for
@@ -60,7 +60,7 @@ typedef struct Source
 {
 	DestReceiver pub;
 	TierCrowd  *crowd;
-	int64		currency;		/* of entries, or 0 for events */
+	int64		currency;		/* of entries, or one of those below */
 	TimestampTz since;			/* what was earned before is of no use */
 	Portal		portal;			/* NULL when there is no more */
 	int64		reached;		/* member of the newest row */
@@ -71,6 +71,10 @@ typedef struct Source
 	int64		maxcorrections;
 	Correction *corrections;
 } Source;
+
+/* What is not in entries. */
+#define NO_CURRENCY		0		/* events */
+#define REFERRALS		(-1)
 
 struct TierCrowd
 {
@@ -114,6 +118,14 @@ enum
 	"   AND c.effective_at <= $3))" \
 	" AND num_nulls($6, $7, $8, $9) = 0"
 
+#define REFERRAL_ROWS \
+	"SELECT u.bearer_id, c.given_id, c.qualified_at, 1::bigint," \
+	" 0::double precision, NULL::bigint, NULL::bigint, 0::bigint, false," \
+	" NULL::text, NULL::jsonb"
+#define REFERRAL_CONDITION \
+	" c.qualified_at > $5 AND c.qualified_at <= $3 AND $4 IS NOT NULL" \
+	" AND num_nulls($6, $7, $8, $9) = 0"
+
 /* What members did who were merged into another counts for that one. */
 #define OF_LIST(relation) \
 	" FROM (SELECT m.id AS bearer_id, m.id AS member_id" \
@@ -144,18 +156,30 @@ enum
 	.argtypes = {INT8OID, INT8ARRAYOID, TIMESTAMPTZOID, type, \
 	TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID, BOOLOID}
 
-static CorePlan list_plans[2] = {
+static CorePlan list_plans[] = {
 	{.sql = EVENT_ROWS OF_LIST("community.event") EVENT_CONDITION
 	IN_ORDER("occurred_at"), ROW_ARGS(TEXTARRAYOID)},
 	{.sql = ENTRY_ROWS OF_LIST("community.entry") ENTRY_CONDITION
-	IN_ORDER("effective_at"), ROW_ARGS(INT8OID)}
+	IN_ORDER("effective_at"), ROW_ARGS(INT8OID)},
+	{.sql = REFERRAL_ROWS OF_LIST("community.qualified_referral")
+	REFERRAL_CONDITION IN_ORDER("qualified_at"), ROW_ARGS(INT8OID)}
 };
-static const CorePlan all_plans[2] = {
+static const CorePlan all_plans[] = {
 	{.sql = EVENT_ROWS OF_ALL("community.event") EVENT_CONDITION
 	SORTED("occurred_at"), ROW_ARGS(TEXTARRAYOID)},
 	{.sql = ENTRY_ROWS OF_ALL("community.entry") ENTRY_CONDITION
-	SORTED("effective_at"), ROW_ARGS(INT8OID)}
+	SORTED("effective_at"), ROW_ARGS(INT8OID)},
+	{.sql = REFERRAL_ROWS OF_ALL("community.qualified_referral")
+	REFERRAL_CONDITION SORTED("qualified_at"), ROW_ARGS(INT8OID)}
 };
+
+/* Which of these plans reads a source. */
+static int
+plan_of(const Source *source)
+{
+	return source->currency == NO_CURRENCY ? 0 :
+		source->currency == REFERRALS ? 2 : 1;
+}
 
 /* Begin with nothing to read. */
 TierCrowd *
@@ -186,11 +210,12 @@ enlarge(TierCrowd *crowd, void *array, int64 count, int64 *max, Size size)
 		repalloc_huge(array, *max * size);
 }
 
-/* Where a measure is read from; NULL when neither events nor entries. */
+/* Where a measure is read from; NULL when it is from no table. */
 static Source *
 find_source(TierCrowd *crowd, const TierMeter *meter, bool add)
 {
-	int64		currency = meter->kind == TIER_POINTS ? meter->currency_id : 0;
+	int64		currency = meter->kind == TIER_POINTS ? meter->currency_id :
+	meter->kind == TIER_QUALIFIED_REFERRALS ? REFERRALS : NO_CURRENCY;
 	int64		max = crowd->maxsources;
 	int			i;
 
@@ -363,7 +388,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		take_correction(source, slot->tts_values);
 	else
 		for (i = 0; i < source->nlists; i++)
-			if (source->currency != 0 ||
+			if (source->currency != NO_CURRENCY ||
 				counts(source, source->lists[i].meter, slot->tts_values))
 				take_item(source, &source->lists[i], slot);
 	return true;
@@ -526,7 +551,7 @@ bind(const Source *source, Datum members, TimestampTz until, Datum *values,
 	if (members == (Datum) 0)
 		nulls[1] = 'n';
 	values[2] = TimestampTzGetDatum(until);
-	values[3] = source->currency != 0 ? Int64GetDatum(source->currency) :
+	values[3] = source->currency != NO_CURRENCY ? Int64GetDatum(source->currency) :
 		counted_types(source);
 	if (values[3] == (Datum) 0)
 		nulls[3] = 'n';
@@ -560,7 +585,7 @@ tier_crowd_read(TierCrowd *crowd, const int64 *members, int count)
 		char		nulls[10];
 
 		bind(source, list, DT_NOEND, values, nulls);
-		(void) core_run_into(&list_plans[source->currency != 0], values,
+		(void) core_run_into(&list_plans[plan_of(source)], values,
 							 nulls, true,
 							 receiver(source));
 		settle(source, PG_INT64_MAX);
@@ -579,7 +604,7 @@ tier_crowd_open(TierCrowd *crowd, TimestampTz until)
 	for (i = 0; i < crowd->nsources; i++)
 	{
 		Source	   *source = crowd->sources[i];
-		CorePlan	plan = all_plans[source->currency != 0];
+		CorePlan	plan = all_plans[plan_of(source)];
 		Datum		values[9];
 		char		nulls[10];
 

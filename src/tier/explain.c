@@ -86,6 +86,18 @@ static CorePlan read_points = {
 	TEXTARRAYOID, JSONBOID, INT8OID}
 };
 
+static CorePlan read_referrals = {
+	.sql = "SELECT c.event_id, c.qualified_at, 1::bigint, 0::double precision"
+	" FROM community.qualified_referral AS c"
+	" WHERE c.program_id = $1 AND c.member_id = $2"
+	" AND c.qualified_at > $3 AND c.qualified_at <= $4"
+	" AND $5 IS NULL AND $6 IS NULL AND $7 IS NOT NULL"
+	" ORDER BY c.qualified_at, c.given_id",
+	.nargs = 7,
+	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	TEXTARRAYOID, JSONBOID, INT8OID}
+};
+
 /* What counted for a gauge at a time; false where no events do. */
 static bool
 find_events(const TierLadders *ladders, const TierMeter *meter,
@@ -111,8 +123,9 @@ find_events(const TierLadders *ladders, const TierMeter *meter,
 	values[6] = Int64GetDatum(meter->currency_id);
 	nulls[4] = meter->types == NULL ? 'n' : ' ';
 	nulls[5] = meter->filter == NULL ? 'n' : ' ';
-	core_run(meter->kind == TIER_POINTS ? &read_points : &read_events,
-			 values, nulls, true);
+	core_run(meter->kind == TIER_POINTS ? &read_points :
+			 meter->kind == TIER_QUALIFIED_REFERRALS ? &read_referrals :
+			 &read_events, values, nulls, true);
 	MemoryContextSwitchTo(context);
 	return SPI_processed > 0;
 }

@@ -90,6 +90,28 @@ static CorePlan read_points = {
 	ITEM_ARGS
 };
 
+static CorePlan read_referrals = {
+	.sql = READ_ITEMS("c.qualified_at AS at, 1::bigint AS amount,"
+					  " 0::double precision AS score, NULL::bigint AS key",
+					  "community.qualified_referral AS c", "c.qualified_at",
+					  "$6 IS NULL AND $7 IS NULL AND $8 IS NOT NULL"),
+	ITEM_ARGS
+};
+
+static CorePlan *
+plan_of(const TierMeter *meter)
+{
+	switch (meter->kind)
+	{
+		case TIER_POINTS:
+			return &read_points;
+		case TIER_QUALIFIED_REFERRALS:
+			return &read_referrals;
+		default:
+			return &read_events;
+	}
+}
+
 void
 tier_add_change(TierWork *work, TimestampTz at, int gauge, TierAct act,
 				int64 amount, double score)
@@ -312,8 +334,7 @@ read_items(Reading *reading)
 		nulls[5] = 'n';
 	if (meter->filter == NULL)
 		nulls[6] = 'n';
-	core_run(meter->kind == TIER_POINTS ? &read_points : &read_events,
-			 values, nulls, false);
+	core_run(plan_of(meter), values, nulls, false);
 	reading->nitems = SPI_processed;
 	reading->items = MemoryContextAllocHuge(CurrentMemoryContext,
 											sizeof(TierItem) *

@@ -246,7 +246,7 @@ measure_kind(const char *name)
 {
 	static const char *const names[] = {"sum", "count", "maximum",
 		"distinct_days", "distinct_counterparts", "points", "engagement",
-	"membership_days", "function"};
+	"membership_days", "function", "qualified_referrals"};
 	int			i;
 
 	for (i = 0; i < lengthof(names); i++)

@@ -46,7 +46,8 @@ static const struct
 	{"sum", OF_EVENTS}, {"count", OF_EVENTS}, {"maximum", OF_EVENTS},
 	{"distinct_days", OF_EVENTS}, {"distinct_counterparts", OF_EVENTS},
 	{"points", OF_CURRENCY}, {"engagement", OF_NOTHING},
-	{"membership_days", OF_NOTHING}, {"function", OF_FUNCTION}
+	{"membership_days", OF_NOTHING}, {"function", OF_FUNCTION},
+	{"qualified_referrals", OF_NOTHING}
 };
 
 static Ingredient
@@ -61,7 +62,7 @@ ingredient_of(const char *kind, const char *measure)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("kind \"%s\" of measure \"%s\" is not known", kind,
 					measure),
-			 errhint("It is sum, count, maximum, distinct_days, distinct_counterparts, points, engagement, membership_days or function.")));
+			 errhint("It is sum, count, maximum, distinct_days, distinct_counterparts, points, engagement, membership_days, qualified_referrals or function.")));
 	return OF_NOTHING;			/* keep compiler quiet */
 }
 

@@ -111,6 +111,13 @@ static CorePlan of_points = {
 	VALUE_ARGS
 };
 
+static CorePlan of_referrals = {
+	.sql = "SELECT count(*)::numeric FROM community.qualified_referral AS q"
+	" WHERE q.program_id = $1 AND q.member_id IN " MEMBERS
+	" AND q.qualified_at <@ $4 AND $3 IS NOT NULL",
+	VALUE_ARGS
+};
+
 /* as it is where the range ends, or now */
 static CorePlan of_engagement = {
 	.sql = "SELECT coalesce(community.score_at(s.score, t.at), 0)::numeric"
@@ -145,6 +152,7 @@ static CorePlan *
 plan_of(const char *kind)
 {
 	return strcmp(kind, "points") == 0 ? &of_points :
+		strcmp(kind, "qualified_referrals") == 0 ? &of_referrals :
 		strcmp(kind, "engagement") == 0 ? &of_engagement :
 		strcmp(kind, "membership_days") == 0 ? &of_days : &of_events;
 }

@@ -65,6 +65,7 @@ tier_counts_event(const TierMeter *meter, const TierNotice *event)
 	{
 		case TIER_MEMBERSHIP_DAYS:
 		case TIER_FUNCTION:
+		case TIER_QUALIFIED_REFERRALS:
 			return false;
 		case TIER_ENGAGEMENT:
 			return true;
@@ -300,7 +301,8 @@ counted_types(const TierLadders *ladders)
 			const TierMeter *meter = &ladders->ladders[i].meters[j];
 
 			if (meter->kind == TIER_MEMBERSHIP_DAYS ||
-				meter->kind == TIER_FUNCTION)
+				meter->kind == TIER_FUNCTION ||
+				meter->kind == TIER_QUALIFIED_REFERRALS)
 				continue;
 			if (meter->types == NULL)
 				return (Datum) 0;
@@ -441,6 +443,25 @@ tier_touch_member(int64 program, int64 member)
 	core_run(&plan, values, NULL, false);
 }
 
+/* Does any gauge of the program's ladders count that? */
+static bool
+any_counts(int64 program, TierMeasureKind kind, int64 currency_id)
+{
+	const TierLadders *ladders = tier_ladders(program);
+	int			i;
+	int			j;
+
+	for (i = 0; i < ladders->count; i++)
+		for (j = 0; j < ladders->ladders[i].algo.ngauges; j++)
+		{
+			const TierMeter *meter = &ladders->ladders[i].meters[j];
+
+			if (meter->kind == kind && meter->currency_id == currency_id)
+				return true;
+		}
+	return false;
+}
+
 /*
  * A member, who may not be locked, has earned points or was to give some back.
  * On ladders that count them that is worked out later.
@@ -449,22 +470,25 @@ void
 tier_note_earned(int64 program, int64 member, int64 currency_id)
 {
 	const TierLadders *ladders = tier_kept_ladders(program);
-	bool		counts = false;
-	int			i;
-	int			j;
 
 	if (ladders != NULL && ladders->count == 0)
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	ladders = tier_ladders(program);
-	for (i = 0; i < ladders->count; i++)
-		for (j = 0; j < ladders->ladders[i].algo.ngauges; j++)
-			counts |= ladders->ladders[i].meters[j].kind == TIER_POINTS &&
-				ladders->ladders[i].meters[j].currency_id == currency_id;
-	if (counts)
+	if (any_counts(program, TIER_POINTS, currency_id))
 		tier_touch_member(program, member);
 	SPI_finish();
+}
+
+/*
+ * Somebody whom a member, who may not be locked, has brought has qualified,
+ * or does not count as qualified any more.  Inside core_enter().
+ */
+void
+tier_note_qualified(int64 program, int64 member)
+{
+	if (any_counts(program, TIER_QUALIFIED_REFERRALS, 0))
+		tier_touch_member(program, member);
 }
 
 /*

@@ -192,6 +192,7 @@ let_gauge_fall(TierAdding *adding, int gauge)
 		case TIER_FUNCTION:
 			return true;
 		case TIER_POINTS:
+		case TIER_QUALIFIED_REFERRALS:
 			return meter->period.kind == PERIOD_LIFETIME;
 		default:
 			break;

@@ -377,6 +377,7 @@ is_walked_directly(const TierProgramLadder *ladder)
 		bool		rolling = meter->period.kind == PERIOD_ROLLING;
 
 		if (meter->kind == TIER_POINTS || meter->kind == TIER_FUNCTION ||
+			meter->kind == TIER_QUALIFIED_REFERRALS ||
 			(meter->kind == TIER_MAXIMUM && rolling) ||
 			((meter->kind == TIER_DISTINCT_DAYS ||
 			  meter->kind == TIER_DISTINCT_COUNTERPARTS) && !rolling))

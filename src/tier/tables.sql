@@ -18,7 +18,7 @@
 			CONSTRAINT measure_name_check CHECK (name <> '' AND octet_length(name) <= 512),
 			CONSTRAINT measure_kind_check CHECK (kind IN ('sum', 'count', 'maximum',
 				'distinct_days', 'distinct_counterparts', 'points', 'engagement',
-				'membership_days', 'function')),
+				'membership_days', 'qualified_referrals', 'function')),
 			CONSTRAINT measure_events_check CHECK (kind IN ('sum', 'count', 'maximum',
 				'distinct_days', 'distinct_counterparts') OR (types IS NULL AND payload_filter IS NULL)),
 			CONSTRAINT measure_types_check CHECK (cardinality(types) > 0
@@ -30,7 +30,7 @@
 		COMMENT ON COLUMN community.measure.program_id IS 'the program';
 		COMMENT ON COLUMN community.measure.measure_id IS 'the measure';
 		COMMENT ON COLUMN community.measure.name IS 'its name';
-		COMMENT ON COLUMN community.measure.kind IS 'sum, count, maximum, distinct_days or distinct_counterparts of events; points accrued; engagement; membership_days; or a function of your own';
+		COMMENT ON COLUMN community.measure.kind IS 'sum, count, maximum, distinct_days or distinct_counterparts of events; points accrued; engagement; membership_days; qualified_referrals; or a function of your own';
 		COMMENT ON COLUMN community.measure.types IS 'types of event that count, null for all';
 		COMMENT ON COLUMN community.measure.payload_filter IS 'events count whose payload contains it, null for all';
 		COMMENT ON COLUMN community.measure.currency_id IS 'for points: of this currency';

@@ -31,7 +31,8 @@ typedef enum TierMeasureKind
 	TIER_POINTS,
 	TIER_ENGAGEMENT,
 	TIER_MEMBERSHIP_DAYS,
-	TIER_FUNCTION
+	TIER_FUNCTION,
+	TIER_QUALIFIED_REFERRALS
 } TierMeasureKind;
 
 /* A measure over a period, as the ladders of a program use it. */
@@ -230,6 +231,7 @@ extern void tier_note_recorded(int64 program, bool keep);
 extern void tier_note_earned(int64 program, int64 member,
 							 int64 currency_id);
 extern void tier_touch_member(int64 program, int64 member);
+extern void tier_note_qualified(int64 program, int64 member);
 extern void tier_work_out(int64 program, int64 *members, int count,
 						  TimestampTz as_of);
 

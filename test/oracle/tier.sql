@@ -65,6 +65,12 @@ CREATE FUNCTION o_load(program bigint) RETURNS void LANGUAGE sql AS $$
 				AND b.kind = 'reverse' AND b.reverses = e.entry_id), 0),
 		0, NULL, '{}', e.currency_id
 	FROM community.entry AS e WHERE e.program_id = program AND e.kind = 'accrue'
+	UNION ALL
+	-- referrals that qualified, as a currency of their own
+	SELECT g.program_id, coalesce(b.bearer_id, g.payee_id), g.qualified_at, NULL, 1, 0, NULL, '{}', -1
+	FROM community.signup_reward_given AS g LEFT JOIN community.member_merge AS b
+		ON b.program_id = g.program_id AND b.member_id = g.payee_id
+	WHERE g.program_id = program AND g.side = 'sponsor' AND g.withdrawn_at IS NULL
 $$;
 
 -- ------------------------------------------------------------------- values
@@ -118,6 +124,7 @@ BEGIN
 					WHEN 'sum' THEN coalesce(sum(f.amount), 0)
 					WHEN 'points' THEN coalesce(sum(f.amount), 0)
 					WHEN 'count' THEN count(*)
+					WHEN 'qualified_referrals' THEN count(*)
 					WHEN 'maximum' THEN coalesce(max(f.amount), 0)
 					WHEN 'distinct_days' THEN count(DISTINCT (f.at AT TIME ZONE p.time_zone)::date)
 					WHEN 'distinct_counterparts' THEN count(DISTINCT f.target_id)
@@ -126,7 +133,7 @@ BEGIN
 				END
 				FROM o_fact AS f
 				WHERE f.program_id = program AND f.member_id = member AND f.at <= t AND f.at <@ w.during
-					AND f.currency_id IS NOT DISTINCT FROM s.currency_id
+					AND f.currency_id IS NOT DISTINCT FROM CASE s.kind WHEN 'qualified_referrals' THEN -1 ELSE s.currency_id END
 					AND (s.types IS NULL OR f.type = ANY (s.types))
 					AND (s.payload_filter IS NULL OR f.payload @> s.payload_filter)) END
 		FROM (SELECT DISTINCT n.measure_id, n.period FROM o_need AS n WHERE n.program_id = program AND n.version_id = version) AS g
