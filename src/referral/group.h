@@ -11,6 +11,7 @@
 #define COMMUNITY_REFERRAL_GROUP_H
 
 #include "datatype/timestamp.h"
+#include "utils/array.h"
 
 #include "core/core.h"
 
