@@ -111,7 +111,8 @@ BEGIN
 		AND (referral_funnel.campaign IS NULL OR s.campaign = referral_funnel.campaign)
 		AND (referral_funnel.channel IS NULL OR s.channel = referral_funnel.channel);
 	SELECT count(*) FILTER (WHERE v.converted_at <@ referral_funnel.during),
-		count(*) FILTER (WHERE o.first_at <@ referral_funnel.during)
+		-- a null is in the whole of time for 17 and later
+		count(o.first_at) FILTER (WHERE o.first_at <@ referral_funnel.during)
 		INTO signups, conversions
 	FROM community.referral_conversion AS v
 	JOIN community.referral_share AS s ON s.program_id = v.program_id AND s.token = v.token
