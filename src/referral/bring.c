@@ -17,7 +17,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "referral/invite.h"
-#include "referral/referral.h"
+#include "referral/place.h"
 
 /*
  * Lock a member that is to be brought, so that its codes and links are used
@@ -129,6 +129,9 @@ referral_bring(int64 program, int64 member, int64 sponsor, TimestampTz at,
 		(void) referral_bind(program, member, sponsor, at, lapses_at);
 		return;
 	}
+	/* whoever moves the member meanwhile may make its binding permanent */
+	referral_lock_movers(program);
+	core_run_latest(&plan, values);
 	lapsed_at = core_field(0, 1, &isnull);
 	from = core_field(0, 2, &was_root);
 	if (!was_root)

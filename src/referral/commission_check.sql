@@ -165,7 +165,8 @@
 			AND e.key = 'community.signup ' || g.given_id) AS s ON true
 	WHERE (only_program IS NULL OR g.program_id = only_program)
 		AND (only_member IS NULL OR g.payee_id = only_member)
-		AND (g.points > 0 OR s.entries > 0) AND (s.entries IS NULL OR s.points IS DISTINCT FROM g.points OR s.member_id <> g.payee_id
+		AND (g.points > 0 OR s.entries > 0)
+		AND (s.entries IS NULL OR s.points IS DISTINCT FROM g.points OR s.member_id <> g.payee_id
 			OR s.back <> CASE WHEN g.withdrawn_at IS NULL THEN 0 ELSE g.points END);
 
 	-- once for each side and referee: an index sees to that

@@ -551,8 +551,8 @@ bind(const Source *source, Datum members, TimestampTz until, Datum *values,
 	if (members == (Datum) 0)
 		nulls[1] = 'n';
 	values[2] = TimestampTzGetDatum(until);
-	values[3] = source->currency != NO_CURRENCY ? Int64GetDatum(source->currency) :
-		counted_types(source);
+	values[3] = source->currency != NO_CURRENCY ?
+		Int64GetDatum(source->currency) : counted_types(source);
 	if (values[3] == (Datum) 0)
 		nulls[3] = 'n';
 	values[4] = TimestampTzGetDatum(source->since);
