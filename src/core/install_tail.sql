@@ -36,6 +36,7 @@
 				('group_buy', 'group_id', 'community.next_id()'),
 				('group_member', 'join_id', 'community.next_id()'),
 				('bargain', 'bargain_id', 'community.next_id()'),
+				('ltv_fit', 'fit_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
