@@ -114,6 +114,7 @@ extern uint64 core_watch(CoreWatch *watch);
 
 /* tenant.c */
 extern char *core_program_name(int64 program);
+extern bool core_lock_program(int64 program);
 extern bool core_member_is_known(int64 program, int64 member, bool *closed);
 extern int64 core_member_bearer(int64 program, int64 member);
 pg_noreturn extern void core_refuse_member(int64 program, int64 member,

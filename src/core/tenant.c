@@ -64,6 +64,30 @@ core_program_name(int64 program)
 	return core_text(0, 1);
 }
 
+/*
+ * Lock a program's row until the end of the transaction, so that changes of
+ * its configuration come one after the other and each sees all before it.  Is
+ * there such a program?
+ */
+bool
+core_lock_program(int64 program)
+{
+	static CorePlan plan = {
+		.sql = "SELECT FROM community.program WHERE program_id = $1"
+		" FOR NO KEY UPDATE",
+		.nargs = 1,
+		.argtypes = {INT8OID}
+	};
+	Datum		values[1];
+	bool		found;
+
+	values[0] = Int64GetDatum(program);
+	core_run(&plan, values, NULL, false);
+	found = SPI_processed > 0;
+	CommandCounterIncrement();
+	return found;
+}
+
 /* Is there such a member, and is it closed? */
 bool
 core_member_is_known(int64 program, int64 member, bool *closed)

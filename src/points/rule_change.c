@@ -38,12 +38,6 @@ typedef struct Version
 static void
 find_version(Version *version)
 {
-	static CorePlan lock = {
-		.sql = "SELECT FROM community.program WHERE program_id = $1"
-		" FOR NO KEY UPDATE",
-		.nargs = 1,
-		.argtypes = {INT8OID}
-	};
 	static CorePlan find = {
 		.sql = "SELECT r.rule_id, (SELECT max(o.version)"
 		"  FROM community.accrual_rule AS o"
@@ -65,7 +59,7 @@ find_version(Version *version)
 	values[0] = Int64GetDatum(version->program);
 	values[1] = version->name;
 	values[2] = TimestampTzGetDatum(version->from_time);
-	core_run(&lock, values, NULL, false);
+	(void) core_lock_program(version->program);
 	core_run(&find, values, NULL, false);
 	if (SPI_processed == 0)
 	{

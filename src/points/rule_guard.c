@@ -17,15 +17,13 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/rangetypes.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_guard_rules);
 
@@ -42,24 +40,12 @@ typedef struct Guarded
 	TimestampTz until;
 } Guarded;
 
-static Datum
-column(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
-{
-	return heap_getattr(tuple, SPI_fnumber(desc, name), desc, isnull);
-}
-
-/* The bounds of "valid"; null and empty are left to the constraints. */
 static void
 read_row(Relation table, HeapTuple tuple, Guarded *row)
 {
 	TupleDesc	desc = RelationGetDescr(table);
-	TypeCacheEntry *type = lookup_type_cache(TSTZRANGEOID,
-											 TYPECACHE_RANGE_INFO);
 	bool		is_rule =
 	strcmp(RelationGetRelationName(table), "accrual_rule") == 0;
-	RangeBound	lower;
-	RangeBound	upper;
-	bool		empty;
 	bool		isnull;
 	Datum		value;
 
@@ -67,47 +53,9 @@ read_row(Relation table, HeapTuple tuple, Guarded *row)
 	row->hint = is_rule ?
 		"Use community.change_rule(), which ends it and adds its next version, or community.close_rule()." :
 		"End it by the upper bound of \"valid\" and insert another.";
-	value = column(tuple, desc, "name", &isnull);
+	value = core_column(tuple, desc, "name", &isnull);
 	row->name = isnull ? "" : TextDatumGetCString(value);
-	row->from = DT_NOBEGIN;
-	row->until = DT_NOEND;
-	value = column(tuple, desc, "valid", &isnull);
-	if (isnull)
-		return;
-	range_deserialize(type, DatumGetRangeTypeP(value), &lower, &upper, &empty);
-	if (empty)
-		return;
-	if (!lower.infinite)
-		row->from = DatumGetTimestampTz(lower.val);
-	if (!upper.infinite)
-		row->until = DatumGetTimestampTz(upper.val);
-}
-
-/* Do they differ in anything but "valid"? */
-static bool
-differ(TupleDesc desc, HeapTuple old, HeapTuple new)
-{
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		bool		old_null;
-		bool		new_null;
-		Datum		a;
-		Datum		b;
-
-		if (attribute->attisdropped ||
-			strcmp(NameStr(attribute->attname), "valid") == 0)
-			continue;
-		a = heap_getattr(old, i + 1, desc, &old_null);
-		b = heap_getattr(new, i + 1, desc, &new_null);
-		if (old_null != new_null ||
-			(!old_null && !datum_image_eq(a, b, attribute->attbyval,
-										  attribute->attlen)))
-			return true;
-	}
-	return false;
+	core_column_bounds(tuple, desc, "valid", &row->from, &row->until);
 }
 
 static bool
@@ -142,8 +90,8 @@ guard_update(TriggerData *trigger)
 	if (never_in_force(&old))
 		return;
 	read_row(table, trigger->tg_newtuple, &new);
-	if (differ(RelationGetDescr(table), trigger->tg_trigtuple,
-			   trigger->tg_newtuple) || new.from != old.from)
+	if (core_rows_differ(RelationGetDescr(table), trigger->tg_trigtuple,
+						 trigger->tg_newtuple, "valid") || new.from != old.from)
 		refuse_change(&old, "edit");
 	if (new.until != old.until && (old.until < now || new.until < now))
 		ereport(ERROR,
@@ -165,12 +113,6 @@ guard_update(TriggerData *trigger)
 static void
 check_order(int64 program, int64 rule)
 {
-	static CorePlan lock = {
-		.sql = "SELECT FROM community.program WHERE program_id = $1"
-		" FOR NO KEY UPDATE",
-		.nargs = 1,
-		.argtypes = {INT8OID}
-	};
 	static CorePlan find = {
 		.sql = "SELECT n.name, o.name, o.name = n.name, n.version, o.version,"
 		" n.stage, n.position FROM community.accrual_rule AS n"
@@ -197,8 +139,7 @@ check_order(int64 program, int64 rule)
 
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(rule);
-	core_run(&lock, values, NULL, false);
-	CommandCounterIncrement();
+	(void) core_lock_program(program);
 	core_run_latest(&budget, values);
 	if (SPI_processed > 0)
 		ereport(ERROR,
@@ -232,10 +173,8 @@ guard_order(TriggerData *trigger)
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	HeapTuple	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
 	trigger->tg_newtuple : trigger->tg_trigtuple;
-	bool		isnull;
-	int64		program = DatumGetInt64(column(tuple, desc, "program_id",
-											   &isnull));
-	int64		rule = DatumGetInt64(column(tuple, desc, "rule_id", &isnull));
+	int64		program = core_column_int64(tuple, desc, "program_id");
+	int64		rule = core_column_int64(tuple, desc, "rule_id");
 	CoreScope	scope;
 
 	core_enter(&scope);

@@ -46,24 +46,6 @@ enum
 	 (1 << DEFINE_FIRST_EVENTS) | (1 << DEFINE_FIRST_TIME) | \
 	 (1 << DEFINE_PENDING_FOR))
 
-/* Versions of a program's plans change one after the other. */
-static void
-lock_program(int64 program)
-{
-	static CorePlan plan = {
-		.sql = "SELECT FROM community.program WHERE program_id = $1"
-		" FOR NO KEY UPDATE",
-		.nargs = 1,
-		.argtypes = {INT8OID}
-	};
-	Datum		values[1];
-
-	values[0] = Int64GetDatum(program);
-	core_run(&plan, values, NULL, false);
-	if (SPI_processed == 0)
-		(void) core_program_name(program);
-}
-
 /*
  * End the version of a plan that is valid at a time, or drop it when it would
  * only begin then.  Gives its id, 0 when there is none, and until when it
@@ -307,7 +289,8 @@ community_define_commission_plan(PG_FUNCTION_ARGS)
 	check_time(PG_GETARG_TIMESTAMPTZ(DEFINE_FROM_TIME));
 	program = PG_GETARG_INT64(DEFINE_PROGRAM);
 	core_enter(&scope);
-	lock_program(program);
+	if (!core_lock_program(program))
+		(void) core_program_name(program);
 	check_rates(PG_GETARG_DATUM(DEFINE_RATES));
 	(void) end_version(program, PG_GETARG_DATUM(DEFINE_NAME),
 					   PG_GETARG_TIMESTAMPTZ(DEFINE_FROM_TIME), &until);
@@ -331,7 +314,8 @@ community_close_commission_plan(PG_FUNCTION_ARGS)
 	check_time(PG_GETARG_TIMESTAMPTZ(1));
 	program = PG_GETARG_INT64(2);
 	core_enter(&scope);
-	lock_program(program);
+	if (!core_lock_program(program))
+		(void) core_program_name(program);
 	id = end_version(program, PG_GETARG_DATUM(0), PG_GETARG_TIMESTAMPTZ(1),
 					 &until);
 	if (id == 0)

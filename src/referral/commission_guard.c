@@ -17,15 +17,13 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/rangetypes.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_guard_commissions);
 
@@ -49,54 +47,14 @@ typedef struct Guarded
 	TimestampTz until;
 } Guarded;
 
-static Datum
-column(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
-{
-	return heap_getattr(tuple, SPI_fnumber(desc, name), desc, isnull);
-}
-
-static int64
-id_column(HeapTuple tuple, TupleDesc desc, const char *name)
-{
-	bool		isnull;
-	Datum		value = column(tuple, desc, name, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
-}
-
-/* The bounds of "valid"; null and empty are left to the constraints. */
-static void
-read_bounds(HeapTuple tuple, TupleDesc desc, Guarded *row)
-{
-	TypeCacheEntry *type = lookup_type_cache(TSTZRANGEOID,
-											 TYPECACHE_RANGE_INFO);
-	RangeBound	lower;
-	RangeBound	upper;
-	bool		empty;
-	bool		isnull;
-	Datum		value = column(tuple, desc, "valid", &isnull);
-
-	row->from = DT_NOBEGIN;
-	row->until = DT_NOEND;
-	if (isnull)
-		return;
-	range_deserialize(type, DatumGetRangeTypeP(value), &lower, &upper, &empty);
-	if (empty)
-		return;
-	if (!lower.infinite)
-		row->from = DatumGetTimestampTz(lower.val);
-	if (!upper.infinite)
-		row->until = DatumGetTimestampTz(upper.val);
-}
-
 /* What messages call a rate, by what it is for. */
 static char *
 rate_name(HeapTuple tuple, TupleDesc desc)
 {
 	bool		no_level;
 	bool		no_tier;
-	Datum		level = column(tuple, desc, "level", &no_level);
-	Datum		tier = column(tuple, desc, "tier", &no_tier);
+	Datum		level = core_column(tuple, desc, "level", &no_level);
+	Datum		tier = core_column(tuple, desc, "tier", &no_tier);
 	char	   *of_tier = no_tier ? "" :
 	psprintf(" of tier \"%s\"", TextDatumGetCString(tier));
 
@@ -114,21 +72,21 @@ read_row(Relation table, HeapTuple tuple, Guarded *row)
 	Datum		name;
 
 	memset(row, 0, sizeof(Guarded));
-	row->program = id_column(tuple, desc, "program_id");
-	read_bounds(tuple, desc, row);
+	row->program = core_column_int64(tuple, desc, "program_id");
+	core_column_bounds(tuple, desc, "valid", &row->from, &row->until);
 	if (strcmp(relation, "commission_rate") == 0)
 	{
 		row->table = GUARDED_RATE;
-		row->plan_id = id_column(tuple, desc, "plan_id");
-		row->id = id_column(tuple, desc, "rate_id");
+		row->plan_id = core_column_int64(tuple, desc, "plan_id");
+		row->id = core_column_int64(tuple, desc, "rate_id");
 		row->name = rate_name(tuple, desc);
 		return;
 	}
 	row->table = strcmp(relation, "commission_plan") == 0 ? GUARDED_PLAN :
 		GUARDED_REWARD;
-	row->id = id_column(tuple, desc, row->table == GUARDED_PLAN ? "plan_id" :
-						"reward_id");
-	name = column(tuple, desc, "name", &isnull);
+	row->id = core_column_int64(tuple, desc, row->table == GUARDED_PLAN ?
+								"plan_id" : "reward_id");
+	name = core_column(tuple, desc, "name", &isnull);
 	row->name = psprintf("%s \"%s\"", row->table == GUARDED_PLAN ?
 						 "commission plan" : "signup reward",
 						 isnull ? "" : TextDatumGetCString(name));
@@ -168,33 +126,6 @@ never_in_force(const Guarded *row)
 	return in_force_from(row) > GetCurrentTimestamp() + AHEAD;
 }
 
-/* Do they differ in anything but "valid"? */
-static bool
-differ(TupleDesc desc, HeapTuple old, HeapTuple new)
-{
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		bool		old_null;
-		bool		new_null;
-		Datum		a;
-		Datum		b;
-
-		if (attribute->attisdropped ||
-			strcmp(NameStr(attribute->attname), "valid") == 0)
-			continue;
-		a = heap_getattr(old, i + 1, desc, &old_null);
-		b = heap_getattr(new, i + 1, desc, &new_null);
-		if (old_null != new_null ||
-			(!old_null && !datum_image_eq(a, b, attribute->attbyval,
-										  attribute->attlen)))
-			return true;
-	}
-	return false;
-}
-
 static void
 refuse_change(const Guarded *row, const char *verb)
 {
@@ -220,8 +151,8 @@ guard_update(TriggerData *trigger)
 	if (never_in_force(&old))
 		return;
 	read_row(table, trigger->tg_newtuple, &new);
-	if (differ(RelationGetDescr(table), trigger->tg_trigtuple,
-			   trigger->tg_newtuple) || new.from != old.from)
+	if (core_rows_differ(RelationGetDescr(table), trigger->tg_trigtuple,
+						 trigger->tg_newtuple, "valid") || new.from != old.from)
 		refuse_change(&old, "edit");
 	if (new.until != old.until && (old.until < now || new.until < now))
 		ereport(ERROR,
@@ -299,12 +230,6 @@ static CorePlan reward_faults = {
 static void
 guard_order(TriggerData *trigger)
 {
-	static CorePlan lock = {
-		.sql = "SELECT FROM community.program WHERE program_id = $1"
-		" FOR NO KEY UPDATE",
-		.nargs = 1,
-		.argtypes = {INT8OID}
-	};
 	static CorePlan *const faults[] = {
 		&plan_faults, &rate_faults, &reward_faults
 	};
@@ -319,8 +244,7 @@ guard_order(TriggerData *trigger)
 	values[1] = Int64GetDatum(row.id);
 	values[2] = Int64GetDatum(row.plan_id);
 	core_enter(&scope);
-	core_run(&lock, values, NULL, false);
-	CommandCounterIncrement();
+	(void) core_lock_program(row.program);
 	core_run_latest(faults[row.table], values);
 	if (SPI_processed > 0)
 	{

@@ -12,12 +12,12 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/rel.h"
 
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_guard_fraud_rules);
 
@@ -42,34 +42,6 @@ rule_was_used(Datum program, Datum rule)
 	used = core_bool(0, 1);
 	core_leave(&scope);
 	return used;
-}
-
-/* Is anything changed but when it is in force? */
-static bool
-is_edited(const TriggerData *trigger)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	int			valid = SPI_fnumber(desc, "valid");
-	int			i;
-
-	for (i = 1; i <= desc->natts; i++)
-	{
-		bool		was_null;
-		bool		is_null;
-		Datum		was = SPI_getbinval(trigger->tg_trigtuple, desc, i,
-										&was_null);
-		Datum		is = SPI_getbinval(trigger->tg_newtuple, desc, i,
-									   &is_null);
-
-		if (i == valid || TupleDescAttr(desc, i - 1)->attisdropped)
-			continue;
-		if (was_null != is_null ||
-			(!was_null && !datum_image_eq(was, is,
-										  TupleDescAttr(desc, i - 1)->attbyval,
-										  TupleDescAttr(desc, i - 1)->attlen)))
-			return true;
-	}
-	return false;
 }
 
 /* guard_fraud_rules() -> trigger, before update or delete of each row */
@@ -98,7 +70,9 @@ community_guard_fraud_rules(PG_FUNCTION_ARGS)
 							SPI_fnumber(desc, "program_id"), &isnull);
 	rule = SPI_getbinval(trigger->tg_trigtuple, desc,
 						 SPI_fnumber(desc, "rule_id"), &isnull);
-	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && !is_edited(trigger))
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) &&
+		!core_rows_differ(desc, trigger->tg_trigtuple, trigger->tg_newtuple,
+						  "valid"))
 		return PointerGetDatum(trigger->tg_newtuple);
 	if (rule_was_used(program, rule))
 		ereport(ERROR,

@@ -16,82 +16,15 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/rangetypes.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_guard_benefits);
-
-static Datum
-column(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
-{
-	return heap_getattr(tuple, SPI_fnumber(desc, name), desc, isnull);
-}
-
-static int64
-column_int64(HeapTuple tuple, TupleDesc desc, const char *name)
-{
-	bool		isnull;
-
-	return DatumGetInt64(column(tuple, desc, name, &isnull));
-}
-
-/* The bounds of "valid"; null and empty are left to the constraints. */
-static void
-read_valid(HeapTuple tuple, TupleDesc desc, TimestampTz *from,
-		   TimestampTz *until)
-{
-	TypeCacheEntry *type = lookup_type_cache(TSTZRANGEOID,
-											 TYPECACHE_RANGE_INFO);
-	RangeBound	lower;
-	RangeBound	upper;
-	bool		empty;
-	bool		isnull;
-	Datum		value = column(tuple, desc, "valid", &isnull);
-
-	*from = DT_NOBEGIN;
-	*until = DT_NOEND;
-	if (isnull)
-		return;
-	range_deserialize(type, DatumGetRangeTypeP(value), &lower, &upper, &empty);
-	if (!empty && !lower.infinite)
-		*from = DatumGetTimestampTz(lower.val);
-	if (!empty && !upper.infinite)
-		*until = DatumGetTimestampTz(upper.val);
-}
-
-/* Do they differ in anything but "valid"? */
-static bool
-differ(TupleDesc desc, HeapTuple old, HeapTuple new)
-{
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		bool		old_null;
-		bool		new_null;
-		Datum		a;
-		Datum		b;
-
-		if (attribute->attisdropped ||
-			strcmp(NameStr(attribute->attname), "valid") == 0)
-			continue;
-		a = heap_getattr(old, i + 1, desc, &old_null);
-		b = heap_getattr(new, i + 1, desc, &new_null);
-		if (old_null != new_null ||
-			(!old_null && !datum_image_eq(a, b, attribute->attbyval,
-										  attribute->attlen)))
-			return true;
-	}
-	return false;
-}
 
 static void
 refuse_listing(HeapTuple tuple, TupleDesc desc, const char *verb)
@@ -106,15 +39,16 @@ refuse_listing(HeapTuple tuple, TupleDesc desc, const char *verb)
 	Datum		values[2];
 	bool		isnull;
 
-	values[0] = Int64GetDatum(column_int64(tuple, desc, "program_id"));
-	values[1] = Int64GetDatum(column_int64(tuple, desc, "benefit_id"));
+	values[0] = Int64GetDatum(core_column_int64(tuple, desc, "program_id"));
+	values[1] = Int64GetDatum(core_column_int64(tuple, desc, "benefit_id"));
 	core_enter(&scope);
 	core_run(&plan, values, NULL, true);
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_APPEND_ONLY),
 			 errmsg("cannot %s what makes tier \"%s\" bring benefit \"%s\": it has been in force",
 					verb,
-					TextDatumGetCString(column(tuple, desc, "tier", &isnull)),
+					TextDatumGetCString(core_column(tuple, desc, "tier",
+													&isnull)),
 					SPI_processed > 0 ? core_text(0, 1) : ""),
 			 errhint("End it by the upper bound of \"valid\", now or later, and add another.")));
 }
@@ -129,14 +63,16 @@ guard_listing(TriggerData *trigger, TupleDesc desc)
 	TimestampTz new_from;
 	TimestampTz new_until;
 
-	read_valid(trigger->tg_trigtuple, desc, &from, &until);
+	core_column_bounds(trigger->tg_trigtuple, desc, "valid", &from, &until);
 	if (from > now)
 		return;
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		refuse_listing(trigger->tg_trigtuple, desc, "delete");
-	read_valid(trigger->tg_newtuple, desc, &new_from, &new_until);
+	core_column_bounds(trigger->tg_newtuple, desc, "valid", &new_from,
+					   &new_until);
 	if (new_from != from ||
-		differ(desc, trigger->tg_trigtuple, trigger->tg_newtuple) ||
+		core_rows_differ(desc, trigger->tg_trigtuple, trigger->tg_newtuple,
+						 "valid") ||
 		(new_until != until && (until < now || new_until < now)))
 		refuse_listing(trigger->tg_trigtuple, desc, "edit");
 }
@@ -158,10 +94,10 @@ guard_benefit(TriggerData *trigger, TupleDesc desc)
 	Datum		values[2];
 
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
-		!differ(desc, tuple, trigger->tg_newtuple))
+		!core_rows_differ(desc, tuple, trigger->tg_newtuple, "valid"))
 		return;
-	values[0] = Int64GetDatum(column_int64(tuple, desc, "program_id"));
-	values[1] = Int64GetDatum(column_int64(tuple, desc, "benefit_id"));
+	values[0] = Int64GetDatum(core_column_int64(tuple, desc, "program_id"));
+	values[1] = Int64GetDatum(core_column_int64(tuple, desc, "benefit_id"));
 	core_enter(&scope);
 	core_run_latest(&plan, values);
 	if (SPI_processed > 0)
@@ -171,23 +107,6 @@ guard_benefit(TriggerData *trigger, TupleDesc desc)
 						core_text(0, 1), core_text(0, 2)),
 				 errhint("Rows of \"tier_benefit\" can say otherwise for a tier; end one and add another.")));
 	core_leave(&scope);
-}
-
-/* Rows are added one transaction after the other, so that each sees all. */
-static void
-lock_program(int64 program)
-{
-	static CorePlan plan = {
-		.sql = "SELECT FROM community.program WHERE program_id = $1"
-		" FOR NO KEY UPDATE",
-		.nargs = 1,
-		.argtypes = {INT8OID}
-	};
-	Datum		values[1];
-
-	values[0] = Int64GetDatum(program);
-	core_run(&plan, values, NULL, false);
-	CommandCounterIncrement();
 }
 
 /* Allowances expire with their period, which activity would put off. */
@@ -322,13 +241,13 @@ community_guard_benefits(PG_FUNCTION_ARGS)
 			guard_benefit(trigger, desc);
 		return PointerGetDatum(tuple);
 	}
-	program = column_int64(tuple, desc, "program_id");
+	program = core_column_int64(tuple, desc, "program_id");
 	core_enter(&scope);
-	lock_program(program);
+	(void) core_lock_program(program);
 	if (of_tiers)
-		check_listing(program, column_int64(tuple, desc, "listing_id"));
+		check_listing(program, core_column_int64(tuple, desc, "listing_id"));
 	else
-		check_benefit(program, column_int64(tuple, desc, "benefit_id"));
+		check_benefit(program, core_column_int64(tuple, desc, "benefit_id"));
 	core_leave(&scope);
 	return PointerGetDatum(NULL);
 }

@@ -17,7 +17,6 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/rangetypes.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
@@ -25,6 +24,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_guard_ladders);
 
@@ -64,39 +64,6 @@ find_guarded(Relation table)
 	return NULL;				/* keep compiler quiet */
 }
 
-static Datum
-column(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
-{
-	return heap_getattr(tuple, SPI_fnumber(desc, name), desc, isnull);
-}
-
-/* Do they differ in any column but that one? */
-static bool
-differ(TupleDesc desc, HeapTuple old, HeapTuple new, const char *except)
-{
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		bool		old_null;
-		bool		new_null;
-		Datum		a;
-		Datum		b;
-
-		if (attribute->attisdropped ||
-			strcmp(NameStr(attribute->attname), except) == 0)
-			continue;
-		a = heap_getattr(old, i + 1, desc, &old_null);
-		b = heap_getattr(new, i + 1, desc, &new_null);
-		if (old_null != new_null ||
-			(!old_null && !datum_image_eq(a, b, attribute->attbyval,
-										  attribute->attlen)))
-			return true;
-	}
-	return false;
-}
-
 /* Has a range that goes on for ever come to an end, and nothing else? */
 static bool
 only_ends(Datum old, Datum new)
@@ -134,16 +101,16 @@ may_update(const Guarded *what, TriggerData *trigger)
 	if (what->changes == NULL)
 	{
 		/* a draft keeps its identity, whatever else becomes of it */
-		a = column(old, desc, "ladder_id", &old_null);
-		b = column(new, desc, "ladder_id", &new_null);
+		a = core_column(old, desc, "ladder_id", &old_null);
+		b = core_column(new, desc, "ladder_id", &new_null);
 		return DatumGetInt64(a) == DatumGetInt64(b) &&
-			DatumGetInt64(column(old, desc, "program_id", &old_null)) ==
-			DatumGetInt64(column(new, desc, "program_id", &new_null));
+			DatumGetInt64(core_column(old, desc, "program_id", &old_null)) ==
+			DatumGetInt64(core_column(new, desc, "program_id", &new_null));
 	}
-	if (differ(desc, old, new, what->changes))
+	if (core_rows_differ(desc, old, new, what->changes))
 		return false;
-	a = column(old, desc, what->changes, &old_null);
-	b = column(new, desc, what->changes, &new_null);
+	a = core_column(old, desc, what->changes, &old_null);
+	b = core_column(new, desc, what->changes, &new_null);
 	if (strcmp(what->changes, "valid") == 0)
 		return !new_null && only_ends(a, b);
 	if (strcmp(what->changes, "superseded_at") == 0)
@@ -176,9 +143,9 @@ is_published(const Guarded *what, TriggerData *trigger)
 	CoreScope	scope;
 	bool		result;
 
-	values[0] = column(trigger->tg_trigtuple, desc, "program_id", &isnull);
-	values[1] = column(trigger->tg_trigtuple, desc,
-					   is_measure ? "measure_id" : "ladder_id", &isnull);
+	values[0] = core_column(trigger->tg_trigtuple, desc, "program_id", &isnull);
+	values[1] = core_column(trigger->tg_trigtuple, desc,
+							is_measure ? "measure_id" : "ladder_id", &isnull);
 	core_enter(&scope);
 	/* what has been committed counts at any isolation level */
 	core_run_latest(is_measure ? &measure : &ladder, values);

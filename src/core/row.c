@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * row.c
+ *	  Rows as triggers are given them: columns by name, what has changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/datum.h"
+#include "utils/rangetypes.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "core/row.h"
+
+Datum
+core_column(HeapTuple row, TupleDesc desc, const char *name, bool *isnull)
+{
+	return heap_getattr(row, SPI_fnumber(desc, name), desc, isnull);
+}
+
+/* 0 when it is null */
+int64
+core_column_int64(HeapTuple row, TupleDesc desc, const char *name)
+{
+	bool		isnull;
+	Datum		value = core_column(row, desc, name, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+/*
+ * The bounds of a tstzrange.  Null and empty ones are taken for endless: a
+ * constraint refuses them.
+ */
+void
+core_column_bounds(HeapTuple row, TupleDesc desc, const char *name,
+				   TimestampTz *from, TimestampTz *until)
+{
+	TypeCacheEntry *type = lookup_type_cache(TSTZRANGEOID,
+											 TYPECACHE_RANGE_INFO);
+	RangeBound	lower;
+	RangeBound	upper;
+	bool		empty;
+	bool		isnull;
+	Datum		value = core_column(row, desc, name, &isnull);
+
+	*from = DT_NOBEGIN;
+	*until = DT_NOEND;
+	if (isnull)
+		return;
+	range_deserialize(type, DatumGetRangeTypeP(value), &lower, &upper, &empty);
+	if (!empty && !lower.infinite)
+		*from = DatumGetTimestampTz(lower.val);
+	if (!empty && !upper.infinite)
+		*until = DatumGetTimestampTz(upper.val);
+}
+
+/* Do two rows differ in any column but that one? */
+bool
+core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
+				 const char *except)
+{
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		bool		old_null;
+		bool		new_null;
+		Datum		a;
+		Datum		b;
+
+		if (attribute->attisdropped ||
+			strcmp(NameStr(attribute->attname), except) == 0)
+			continue;
+		a = heap_getattr(old, i + 1, desc, &old_null);
+		b = heap_getattr(new, i + 1, desc, &new_null);
+		if (old_null != new_null ||
+			(!old_null && !datum_image_eq(a, b, attribute->attbyval,
+										  attribute->attlen)))
+			return true;
+	}
+	return false;
+}
