@@ -108,4 +108,9 @@ extern void activity_keep_receipt(ActivityReceipt *receipt,
 extern Datum activity_receipt_datum(FunctionCallInfo fcinfo,
 									const ActivityReceipt *receipt);
 
+/* record_locks.c */
+extern void activity_begin_locks(const ActivityEvent *event,
+								 const ActivityReceipt *receipt);
+extern void activity_end_locks(void);
+
 #endif							/* COMMUNITY_ACTIVITY_H */

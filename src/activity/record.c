@@ -191,30 +191,12 @@ award_points(const ActivityEvent *event, ActivityReceipt *receipt,
 	receipt->points = earned.len > 0 ? earned.data : NULL;
 }
 
-/*
- * Record an event and its engagement.  False when nothing was inserted,
- * because the key is known or because the member or target is not; the caller
- * knows which question to ask next.  Inside core_become_owner(), connected
- * only when SQL is needed.
- */
-bool
-activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
-					  CoreScope *scope)
+/* What an event that was just inserted brings to whom. */
+static void
+bring(const ActivityEvent *event, ActivityReceipt *receipt, CoreScope *scope)
 {
-	ActivityOutcome outcome = activity_record_directly(event, receipt);
 	TierNotice	note;
 
-	if (outcome != ACTIVITY_INSERTED)
-		core_connect(scope);
-	if (outcome == ACTIVITY_LEFT_TO_SQL)
-		outcome = record_by_sql(event, receipt);
-	if (outcome == ACTIVITY_NOT_INSERTED)
-		return false;
-	if (outcome == ACTIVITY_MEMBER_REFUSED)
-		refuse_member_of_event(event->program, receipt->member);
-	receipt->replay = false;
-	receipt->amount = event->amount;
-	receipt->occurred_at = event->occurred_at;
 	award_points(event, receipt, scope);
 	receipt->commissions = referral_pay_event(event->program,
 											  receipt->event_id,
@@ -232,6 +214,41 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	note.occurred_at = event->occurred_at;
 	note.earned = receipt->points != NULL;
 	receipt->tiers = tier_note_event(event->program, &note, scope);
+}
+
+/*
+ * Record an event and its engagement.  False when nothing was inserted,
+ * because the key is known or because the member or target is not; the caller
+ * knows which question to ask next.  Inside core_become_owner(), connected
+ * only when SQL is needed.
+ */
+bool
+activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
+					  CoreScope *scope)
+{
+	ActivityOutcome outcome = activity_record_directly(event, receipt);
+
+	if (outcome != ACTIVITY_INSERTED)
+		core_connect(scope);
+	if (outcome == ACTIVITY_LEFT_TO_SQL)
+		outcome = record_by_sql(event, receipt);
+	if (outcome == ACTIVITY_NOT_INSERTED)
+		return false;
+	if (outcome == ACTIVITY_MEMBER_REFUSED)
+		refuse_member_of_event(event->program, receipt->member);
+	receipt->replay = false;
+	receipt->amount = event->amount;
+	receipt->occurred_at = event->occurred_at;
+	activity_begin_locks(event, receipt);
+	PG_TRY();
+	{
+		bring(event, receipt, scope);
+	}
+	PG_FINALLY();
+	{
+		activity_end_locks();
+	}
+	PG_END_TRY();
 	return true;
 }
 

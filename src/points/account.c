@@ -382,7 +382,11 @@ PointsAccount *
 points_lock_account(const PointsCurrency *currency, int64 member)
 {
 	PointsAccount *account = palloc0_object(PointsAccount);
+	PointsLockHook lock_first = points_lock_first;
 
+	points_lock_first = NULL;
+	if (lock_first != NULL)
+		lock_first();
 	account->currency = currency;
 	account->member = member;
 	while (!lock_row(account))

@@ -305,6 +305,21 @@ extern Purse *points_returnable(const PointsAccount *account,
 								const Purse *credit, int64 from,
 								int64 points);
 
+/* lock_order.c */
+typedef struct PointsPlace
+{
+	int64		member;
+	int64		currency_id;
+} PointsPlace;
+
+/* Called, and forgotten, before the next account is locked; or NULL. */
+typedef void (*PointsLockHook) (void);
+extern PointsLockHook points_lock_first;
+
+extern void points_lock_in_order(int64 program, PointsPlace *places,
+								 int count);
+extern int64 *points_currencies_of(int64 program, int64 member, int *count);
+
 /* extend.c */
 extern Purse *points_take_pending(const PointsAccount *account,
 								  const Purse *purse, const PurseLot *lot,

@@ -195,6 +195,9 @@ extern void referral_judge_upline(const CommissionPlans *plans,
 /* commission_pay.c */
 extern void referral_pay_plans(const CommissionPlans *plans,
 							   const CommissionEvent *event, StringInfo told);
+extern void referral_find_payees(const CommissionEvent *event,
+								 int64 **payees, int *npayees,
+								 int64 **currencies, int *ncurrencies);
 extern Datum referral_commission_key(int64 event_id, int32 line,
 									 int64 cause_id);
 

@@ -5,7 +5,8 @@
  *
  * The rows go first: their key is the claim, so nothing is paid twice.  Then
  * come the credits, in ascending order of payees.  A credit is one insert and
- * waits for nobody, unless its account owes points.
+ * waits for nobody, unless its account owes points; record() sees to it that
+ * such accounts are locked in one order.
  *
  *-------------------------------------------------------------------------
  */
@@ -447,4 +448,47 @@ referral_pay_plans(const CommissionPlans *plans, const CommissionEvent *event,
 	book(plans, event, &payments, told);
 	if (told != NULL && told->len > 0)
 		appendStringInfoChar(told, ']');
+}
+
+/*
+ * Whom an event may pay, and in which currencies.  Inside core_enter().
+ */
+void
+referral_find_payees(const CommissionEvent *event, int64 **payees,
+					 int *npayees, int64 **currencies, int *ncurrencies)
+{
+	const CommissionPlans *plans = referral_plans(event->program);
+	Upline		upline = {0};
+	int			reach = 0;
+	int			i;
+
+	*currencies = palloc_array(int64, plans->nplans + plans->nrewards + 1);
+	*ncurrencies = *npayees = 0;
+	for (i = 0; i < plans->nplans; i++)
+	{
+		CommissionTerms terms;
+
+		if (!is_about(&plans->plans[i], event))
+			continue;
+		set_terms(plans, &plans->plans[i], event, &terms);
+		reach = Max(reach, referral_plan_reach(&terms));
+		(*currencies)[(*ncurrencies)++] = plans->plans[i].currency_id;
+	}
+	for (i = 0; i < plans->nrewards; i++)
+		if (referral_names_type(plans->rewards[i].types,
+								plans->rewards[i].ntypes, event->type))
+		{
+			reach = Max(reach, 1);
+			(*currencies)[(*ncurrencies)++] = plans->rewards[i].currency_id;
+		}
+	if (*ncurrencies > 0)
+		referral_paid_upline(plans, event->member, event->occurred_at, reach,
+							 &upline);
+	*payees = palloc_array(int64, upline.count + 1);
+	if (!upline.is_referred)
+		return;
+	/* who was brought may get a reward too */
+	(*payees)[(*npayees)++] = event->member;
+	for (i = 0; i < upline.count; i++)
+		(*payees)[(*npayees)++] = upline.members[i].payee;
 }
