@@ -273,12 +273,34 @@ typedef struct SeatWanted
 } SeatWanted;
 
 static bool
-lock_any_seat(void *arg)
+lock_unclaimed_seat(void *arg)
 {
 	SeatWanted *wanted = (SeatWanted *) arg;
 
-	return lock_seat(wanted->seats, false, &wanted->seat) ||
-		lock_seat(wanted->seats, true, &wanted->seat);
+	return lock_seat(wanted->seats, false, &wanted->seat);
+}
+
+static bool
+lock_contested_seat(void *arg)
+{
+	SeatWanted *wanted = (SeatWanted *) arg;
+
+	return lock_seat(wanted->seats, true, &wanted->seat);
+}
+
+/*
+ * Lock a seat that is free, or that comes free when those who claim seats at
+ * this moment roll back; false when there is none.  Seats that somebody else
+ * took before we got their lock stay locked.  So what the first look has
+ * locked is let go before the second one waits, from the lowest seat on as
+ * all do, and what that has locked before it gives up: who holds the list's
+ * lock would wait for us, and we for it.
+ */
+static bool
+lock_any_seat(SeatWanted *wanted)
+{
+	return core_try(lock_unclaimed_seat, wanted) ||
+		core_try(lock_contested_seat, wanted);
 }
 
 /* Take a seat that is locked, from now on. */
@@ -363,11 +385,7 @@ seat_or_list(Request *request)
 	}
 	if (look.free && !look.waiting && !look.crowded)
 	{
-		/*
-		 * Seats that somebody else took before we got their lock stay locked;
-		 * who holds the list's lock would wait for us, and we for it.
-		 */
-		if (core_try(lock_any_seat, &wanted))
+		if (lock_any_seat(&wanted))
 		{
 			take_seat(request, wanted.seat);
 			return true;
