@@ -12,7 +12,6 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
@@ -33,32 +32,6 @@ enum
 	GAIN_CUT, GAIN_CUT_BY, GAIN_AVAILABLE_AT, GAIN_EXPIRES_AT, GAIN_PRIORITY,
 	GAIN_FACTOR, GAIN_COLUMNS
 };
-
-/* An empty set of rows as the result of the call. */
-static Tuplestorestate *
-begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
-{
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-	Tuplestorestate *store;
-
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		(info->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("simulate() called in a context that cannot take a set of rows")));
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	store = tuplestore_begin_heap((info->allowedModes &
-								   SFRM_Materialize_Random) != 0,
-								  false, work_mem);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = store;
-	info->setDesc = *desc;
-	MemoryContextSwitchTo(old);
-	return store;
-}
 
 static void
 read_event(FunctionCallInfo fcinfo, PointsEvent *event)
@@ -185,7 +158,7 @@ community_simulate(PG_FUNCTION_ARGS)
 {
 	PointsEvent event = {0};
 	TupleDesc	desc;
-	Tuplestorestate *store = begin_result(fcinfo, &desc);
+	Tuplestorestate *store = core_begin_rows(fcinfo, &desc);
 	CoreScope	scope;
 	const PointsRules *rules;
 	PointsGrant *grants;

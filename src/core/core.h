@@ -120,6 +120,10 @@ extern int64 core_member_bearer(int64 program, int64 member);
 pg_noreturn extern void core_refuse_member(int64 program, int64 member,
 										   bool closed);
 
+/* row.c; the rest of it is in core/row.h */
+extern Tuplestorestate *core_begin_rows(FunctionCallInfo fcinfo,
+										TupleDesc *desc);
+
 /* text.c */
 extern void core_refuse_nulls(FunctionCallInfo fcinfo, const char *function,
 							  const char *const *names, uint32 nullable);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * row.c
- *	  Rows as triggers are given them: columns by name, what has changed.
+ *	  Rows as triggers are given them: columns by name, what has changed.  And
+ *	  rows that a function returns.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,11 +11,14 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
+#include "nodes/execnodes.h"
 #include "utils/datum.h"
 #include "utils/rangetypes.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "core/core.h"
 #include "core/row.h"
 
 Datum
@@ -86,4 +90,15 @@ core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
 			return true;
 	}
 	return false;
+}
+
+/* An empty set of rows as the result of the call. */
+Tuplestorestate *
+core_begin_rows(FunctionCallInfo fcinfo, TupleDesc *desc)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	*desc = result->setDesc;
+	return result->setResult;
 }

@@ -16,8 +16,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -79,23 +77,6 @@ static CorePlan statement_plan = {
 	TSTZRANGEOID}
 };
 
-/* Where the rows go, as InitMaterializedSRF does from 15 on. */
-static Tuplestorestate *
-begin_result(ReturnSetInfo *info)
-{
-	MemoryContext old =
-	MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-
-	info->returnMode = SFRM_Materialize;
-	info->setDesc = CreateTupleDescCopy(info->expectedDesc);
-	info->setResult =
-		tuplestore_begin_heap((info->allowedModes &
-							   SFRM_Materialize_Random) != 0, false,
-							  work_mem);
-	MemoryContextSwitchTo(old);
-	return info->setResult;
-}
-
 /*
  * statement(member, currency, during, as_of, program) -> rows in order.  All
  * but "during" must not be null.
@@ -105,20 +86,14 @@ community_statement(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {"member", "currency", "during",
 	"as_of", "program"};
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	Tuplestorestate *result;
+	TupleDesc	desc;
 	CoreScope	scope;
 	Datum		values[6];
 	char		nulls[7] = "      ";
 	int64		program;
 	uint64		i;
 
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		(info->allowedModes & SFRM_Materialize) == 0 ||
-		info->expectedDesc == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("statement() must be called where a set is accepted")));
 	core_refuse_nulls(fcinfo, "statement", names, 0x04);
 	program = PG_GETARG_INT64(4);
 
@@ -133,7 +108,7 @@ community_statement(PG_FUNCTION_ARGS)
 	values[5] = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2);
 	nulls[5] = PG_ARGISNULL(2) ? 'n' : ' ';
 	core_run(&statement_plan, values, nulls, true);
-	result = begin_result(info);
+	result = core_begin_rows(fcinfo, &desc);
 	for (i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result, SPI_tuptable->vals[i]);
 	core_leave(&scope);

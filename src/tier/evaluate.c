@@ -45,17 +45,6 @@ tier_check_time(TimestampTz at, const char *function)
 	return at;
 }
 
-/* Where the rows of a set go. */
-Tuplestorestate *
-tier_begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-
-	InitMaterializedSRF(fcinfo, 0);
-	*desc = result->setDesc;
-	return result->setResult;
-}
-
 /*
  * Work a member out, who is locked, and write that down; gives the ladders on
  * which another tier is held at the time.
@@ -307,7 +296,7 @@ community_tenures(PG_FUNCTION_ARGS)
 	int			i;
 
 	core_refuse_nulls(fcinfo, "tenures", names, 0);
-	store = tier_begin_result(fcinfo, &desc);
+	store = core_begin_rows(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
 	ladder = tier_named_ladder(ladders, PG_GETARG_DATUM(1));

@@ -305,7 +305,7 @@ community_explain_tier(PG_FUNCTION_ARGS)
 	core_refuse_nulls(fcinfo, "explain_tier", names, 0);
 	member = PG_GETARG_INT64(0);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "explain_tier");
-	row.store = tier_begin_result(fcinfo, &row.desc);
+	row.store = core_begin_rows(fcinfo, &row.desc);
 	memset(row.nulls, true, sizeof(row.nulls));
 	core_enter(&scope);
 	row.ladders = tier_ladders(PG_GETARG_INT64(3));

@@ -240,7 +240,7 @@ community_tier_history(PG_FUNCTION_ARGS)
 
 	core_refuse_nulls(fcinfo, "tier_history", names, 0x06);
 	member = PG_GETARG_INT64(0);
-	store = tier_begin_result(fcinfo, &desc);
+	store = core_begin_rows(fcinfo, &desc);
 	core_enter(&scope);
 	history.ladders = tier_ladders(PG_GETARG_INT64(3));
 	if (!PG_ARGISNULL(1))

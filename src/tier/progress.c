@@ -305,7 +305,7 @@ community_progress(PG_FUNCTION_ARGS)
 
 	core_refuse_nulls(fcinfo, "progress", names, 0);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "progress");
-	store = tier_begin_result(fcinfo, &desc);
+	store = core_begin_rows(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
 	ladder = tier_named_ladder(ladders, PG_GETARG_DATUM(1));

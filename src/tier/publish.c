@@ -14,7 +14,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -37,32 +36,6 @@ typedef struct Publishing
 	TimestampTz from;
 	Datum		definition;		/* jsonb */
 } Publishing;
-
-/* An empty set of rows as the result of the call. */
-static Tuplestorestate *
-begin_report(FunctionCallInfo fcinfo, TupleDesc *desc)
-{
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-	Tuplestorestate *store;
-
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		(info->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("publish_ladder() called in a context that cannot take a set of rows")));
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	store = tuplestore_begin_heap((info->allowedModes &
-								   SFRM_Materialize_Random) != 0,
-								  false, work_mem);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = store;
-	info->setDesc = *desc;
-	MemoryContextSwitchTo(old);
-	return store;
-}
 
 /*
  * Lock the ladder by writing its row: who publishes next waits for us, and
@@ -292,7 +265,7 @@ community_publish_ladder(PG_FUNCTION_ARGS)
 				 errmsg("effective_from of ladder \"%s\" must not be infinity",
 						TextDatumGetCString(publishing.name)),
 				 errhint("Give -infinity for a first version that has always been in force.")));
-	store = begin_report(fcinfo, &desc);
+	store = core_begin_rows(fcinfo, &desc);
 
 	core_enter(&scope);
 	lock_ladder(&publishing);

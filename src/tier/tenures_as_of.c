@@ -91,7 +91,7 @@ community_tenures_as_of(PG_FUNCTION_ARGS)
 
 	core_refuse_nulls(fcinfo, "tenures_as_of", names, 0);
 	as_of = tier_check_time(PG_GETARG_TIMESTAMPTZ(2), "tenures_as_of");
-	store = tier_begin_result(fcinfo, &desc);
+	store = core_begin_rows(fcinfo, &desc);
 	core_enter(&scope);
 	ladders = tier_ladders(PG_GETARG_INT64(3));
 	for (i = 0; i < ladders->count; i++)

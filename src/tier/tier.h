@@ -189,8 +189,6 @@ extern void tier_walk(const TierLadders *ladders,
 /* evaluate.c */
 extern TimestampTz tier_check_time(TimestampTz at, const char *function);
 extern void tier_check_member(int64 program, int64 member);
-extern Tuplestorestate *tier_begin_result(FunctionCallInfo fcinfo,
-										  TupleDesc *desc);
 extern const TierProgramLadder *tier_named_ladder(const TierLadders *ladders,
 												  Datum name);
 extern bool tier_other_sources(int64 program, int64 ladder, int64 member,
