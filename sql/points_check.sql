@@ -59,6 +59,7 @@ BEGIN
 	BEGIN
 		SET LOCAL session_replication_role = replica;
 		EXECUTE fault;
+		WITH c AS MATERIALIZED (SELECT * FROM community.check_installation(plant.level))
 		SELECT array_agg(format('%s: member %s, %s, %s: %s', c.rule, coalesce(c.member_id::text, 'none'),
 				coalesce(regexp_replace(c.currency, '^\d+$', 'N'), 'no currency'),
 				regexp_replace(c.object, '^entry \d+', 'entry N'),
@@ -67,13 +68,12 @@ BEGIN
 						OR c.detail LIKE 'its entry %' THEN ' \d+' ELSE '$' END,
 					CASE WHEN c.rule IN ('mark', 'sequence', 'event', 'key')
 						OR c.detail LIKE 'its entry %' THEN ' N' ELSE '' END, 'g'))
-				ORDER BY c.rule, c.member_id, c.currency, c.object, c.detail)
-			INTO found FROM community.check_installation(plant.level) AS c;
-		SELECT array_agg(DISTINCT format('%s of member %s is not told of the member alone', c.rule, c.member_id))
-			INTO alone FROM community.check_installation(plant.level) AS c
-			WHERE c.member_id IS NOT NULL AND NOT EXISTS (
-				SELECT FROM community.check_installation(plant.level, NULL, c.member_id) AS a
-				WHERE (a.rule, a.object, a.detail) = (c.rule, c.object, c.detail));
+				ORDER BY c.rule, c.member_id, c.currency, c.object, c.detail),
+			array_agg(DISTINCT format('%s of member %s is not told of the member alone', c.rule, c.member_id))
+				FILTER (WHERE c.member_id IS NOT NULL AND NOT EXISTS (
+					SELECT FROM community.check_installation(plant.level, NULL, c.member_id) AS a
+					WHERE (a.rule, a.object, a.detail) = (c.rule, c.object, c.detail)))
+			INTO found, alone FROM c;
 		RAISE EXCEPTION 'undo' USING ERRCODE = 'P0999';
 	EXCEPTION WHEN SQLSTATE 'P0999' THEN NULL;
 	END;

@@ -30,6 +30,7 @@ SELECT * FROM has WHERE member IN (1, 2);
 -- whatever has become of the rules: 200 orders, each refunded in 7 random parts, half of them after a change
 SELECT setseed(0.3);
 SELECT count(community.record(3 + n % 7, 'order', 'r' || n, 100 + (random() * 3000)::int, '2024-06-01', target => 20 + n % 5)) FROM generate_series(1, 200) n;
+ANALYZE community.event, community.entry;
 CREATE FUNCTION refund(n int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	rest bigint := (SELECT sum(amount) FROM community.event WHERE program_id = community.current_program() AND key = 'r' || n);
@@ -93,6 +94,7 @@ INSERT INTO community.cap (program_id, name, currency_id, rules, maximum, period
 SELECT community.current_program(), 'sales', currency_id, '{sale}', 1000, 'calendar month' FROM community.currency WHERE program_id = community.current_program() AND code = 'points';
 INSERT INTO community.cap (program_id, name, currency_id, rules, counts, maximum, period)
 SELECT community.current_program(), 'two large', currency_id, '{large}', 'events', 2, 'calendar month' FROM community.currency WHERE program_id = community.current_program() AND code = 'points';
+ANALYZE community.event, community.entry;
 CREATE VIEW sold AS SELECT b.key, b.member, sum(b.points) AS points, sum(b.cut) AS cut, count(*) AS entries, count(DISTINCT b.revision) AS revisions
 FROM book b WHERE b.key ~ '^[0-9]+$' GROUP BY 1, 2 ORDER BY 1, 2;
 CREATE VIEW usage AS SELECT c.name, u.member_id AS member, u.used_at AT TIME ZONE 'Europe/Berlin' AS used_at, u.points, u.events FROM community.cap_usage u JOIN community.cap c USING (program_id, cap_id)

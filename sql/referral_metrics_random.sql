@@ -65,6 +65,9 @@ BEGIN
 	SET LOCAL session_replication_role = origin;
 END $$;
 SELECT count(pg_temp.make(i)) AS programs FROM generate_series(0, 27) AS i;
+CREATE INDEX ON h (program, member, at);
+CREATE INDEX ON m (program, member);
+ANALYZE h, m, o;
 
 -- who was above at a time, and how many were above that
 CREATE FUNCTION pg_temp.above(program bigint, member bigint, t timestamptz) RETURNS bigint LANGUAGE sql AS $$
@@ -97,6 +100,10 @@ ALTER TABLE f ADD local_day date, ADD bound_day date, ADD depth int, ADD sponsor
 UPDATE f SET local_day = (joined AT TIME ZONE zone)::date, bound_day = (bound AT TIME ZONE zone)::date,
 	depth = pg_temp.depth(program, member, t),
 	sponsor_joined = (SELECT s.joined FROM m AS s WHERE s.program = f.program AND s.member = f.sponsor);
+CREATE INDEX ON f (program, q, sponsor);
+CREATE INDEX ON f (program, q, member);
+CREATE INDEX ON f (program, q, local_day);
+ANALYZE f;
 SELECT count(*) > 3000 AS enough, count(*) FILTER (WHERE joined > t) > 10 AS not_yet, count(*) FILTER (WHERE bound < sponsor_joined) > 50 AS before_sponsor,
 	max(depth) > 5 AS deep, count(*) FILTER (WHERE bound IS NOT NULL AND sponsor IS NULL) > 20 AS made_roots FROM f;
 
