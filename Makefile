@@ -30,6 +30,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/tier/benefits.sql src/tier/awards.sql \
 	src/score/engagement.sql \
 	src/score/ltv.sql \
+	src/score/concentration.sql \
 	src/score/esteem.sql \
 	src/tier/ladder.sql src/tier/what_if.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \

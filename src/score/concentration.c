@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * concentration.c
- *	  Aggregates gini, top_share and lorenz.
+ *	  Aggregates that say how unequally a total is shared.
  *
  * The state is a bytea that holds the values seen and doubles when it is full,
  * so a row costs constant time on average.  It is changed in place.  It grows
@@ -14,8 +14,10 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
@@ -27,16 +29,28 @@
 #define SCORE_SHARES_FIRST		8
 #define SCORE_LORENZ_MAX_POINTS	100000
 
+/* What CHAOSS and Nielsen use when nothing else is said */
+#define SCORE_ABSENCE_SHARE		0.5
+#define SCORE_LURKERS_BELOW		0.9
+#define SCORE_SUPER_USERS_FROM	0.99
+
 /*
- * A bytea, so possibly one that somebody made up: check before use.  The
- * parameter is the fraction or the number of points, zero for gini.
+ * What else an aggregate has been told: a fraction, a number of points, a
+ * share or two ranks.  Unused ones are zero.
  */
+typedef struct ScoreShareArguments
+{
+	double		a;
+	double		b;
+} ScoreShareArguments;
+
+/* A bytea, so possibly one that somebody made up: check before use. */
 typedef struct ScoreShares
 {
 	int32		vl_len_;
 	int32		version;
 	int64		count;
-	double		parameter;
+	ScoreShareArguments arguments;
 	double		values[FLEXIBLE_ARRAY_MEMBER];
 } ScoreShares;
 
@@ -57,6 +71,16 @@ PG_FUNCTION_INFO_V1(community_concentration_combine);
 PG_FUNCTION_INFO_V1(community_gini_final);
 PG_FUNCTION_INFO_V1(community_top_share_final);
 PG_FUNCTION_INFO_V1(community_lorenz_final);
+PG_FUNCTION_INFO_V1(community_shares_accum);
+PG_FUNCTION_INFO_V1(community_absence_factor_accum);
+PG_FUNCTION_INFO_V1(community_participation_accum);
+PG_FUNCTION_INFO_V1(community_herfindahl_final);
+PG_FUNCTION_INFO_V1(community_normalised_herfindahl_final);
+PG_FUNCTION_INFO_V1(community_effective_number_final);
+PG_FUNCTION_INFO_V1(community_absence_factor_final);
+PG_FUNCTION_INFO_V1(community_participation_final);
+
+static const ScoreShareArguments score_no_arguments = {0.0, 0.0};
 
 static void
 score_check_interrupts(void)
@@ -97,7 +121,7 @@ score_get_shares(FunctionCallInfo fcinfo, int argno)
 }
 
 static ScoreShares *
-score_new_shares(int64 capacity, double parameter)
+score_new_shares(int64 capacity, ScoreShareArguments arguments)
 {
 	Size		size = SCORE_SHARES_SIZE(capacity);
 	ScoreShares *state = palloc(size);
@@ -105,7 +129,7 @@ score_new_shares(int64 capacity, double parameter)
 	SET_VARSIZE(state, size);
 	state->version = SCORE_SHARES_VERSION;
 	state->count = 0;
-	state->parameter = parameter;
+	state->arguments = arguments;
 	return state;
 }
 
@@ -131,7 +155,7 @@ score_reserve(ScoreShares *state, int64 more)
 						   SCORE_SHARES_MAX)));
 	capacity = Min(Max(needed, capacity * 2), SCORE_SHARES_MAX);
 	capacity = Max(capacity, SCORE_SHARES_FIRST);
-	result = score_new_shares(capacity, state->parameter);
+	result = score_new_shares(capacity, state->arguments);
 	result->count = state->count;
 	memcpy(result->values, state->values, state->count * sizeof(double));
 	/* what the executor copies should be defined */
@@ -140,13 +164,23 @@ score_reserve(ScoreShares *state, int64 more)
 	return result;
 }
 
+/* What is told beside the value holds for a whole group. */
 static void
-score_parameter_changed(double before, double now)
+score_same_arguments(const ScoreShares *state, ScoreShareArguments now)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("parameter of a concentration aggregate must not vary within a group"),
-			 errdetail("It was %g and is now %g.", before, now)));
+	double		before = state->arguments.a;
+	double		changed = now.a;
+
+	if (before == changed)
+	{
+		before = state->arguments.b;
+		changed = now.b;
+	}
+	if (before != changed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter of a concentration aggregate must not vary within a group"),
+				 errdetail("It was %g and is now %g.", before, changed)));
 }
 
 /*
@@ -154,7 +188,7 @@ score_parameter_changed(double before, double now)
  */
 static Datum
 score_shares_accum(FunctionCallInfo fcinfo, const char *name,
-				   double parameter)
+				   ScoreShareArguments arguments)
 {
 	ScoreShares *state;
 	double		value = PG_GETARG_FLOAT8(1);
@@ -166,14 +200,13 @@ score_shares_accum(FunctionCallInfo fcinfo, const char *name,
 						name, value)));
 	if (PG_ARGISNULL(0))
 	{
-		state = score_new_shares(SCORE_SHARES_FIRST, parameter);
+		state = score_new_shares(SCORE_SHARES_FIRST, arguments);
 		memset(state->values, 0, SCORE_SHARES_FIRST * sizeof(double));
 	}
 	else
 	{
 		state = score_get_shares(fcinfo, 0);
-		if (state->parameter != parameter)
-			score_parameter_changed(state->parameter, parameter);
+		score_same_arguments(state, arguments);
 		state = score_reserve(state, 1);
 	}
 	/* no minus zero: it would not sort by its bits */
@@ -196,12 +229,13 @@ community_gini_accum(PG_FUNCTION_ARGS)
 	score_require_aggregate(fcinfo);
 	if (PG_ARGISNULL(1))
 		return score_shares_unchanged(fcinfo);
-	return score_shares_accum(fcinfo, "gini", 0.0);
+	return score_shares_accum(fcinfo, "gini", score_no_arguments);
 }
 
 Datum
 community_top_share_accum(PG_FUNCTION_ARGS)
 {
+	ScoreShareArguments arguments = {0.0, 0.0};
 	double		fraction;
 
 	score_require_aggregate(fcinfo);
@@ -217,12 +251,14 @@ community_top_share_accum(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("fraction of top_share must be between 0 and 1, not %g",
 						fraction)));
-	return score_shares_accum(fcinfo, "top_share", fraction);
+	arguments.a = fraction;
+	return score_shares_accum(fcinfo, "top_share", arguments);
 }
 
 Datum
 community_lorenz_accum(PG_FUNCTION_ARGS)
 {
+	ScoreShareArguments arguments = {0.0, 0.0};
 	int32		points;
 
 	score_require_aggregate(fcinfo);
@@ -238,7 +274,72 @@ community_lorenz_accum(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("number of points of lorenz must be between 1 and %d, not %d",
 						SCORE_LORENZ_MAX_POINTS, points)));
-	return score_shares_accum(fcinfo, "lorenz", points);
+	arguments.a = points;
+	return score_shares_accum(fcinfo, "lorenz", arguments);
+}
+
+/* herfindahl, normalised_herfindahl, effective_number */
+Datum
+community_shares_accum(PG_FUNCTION_ARGS)
+{
+	score_require_aggregate(fcinfo);
+	if (PG_ARGISNULL(1))
+		return score_shares_unchanged(fcinfo);
+	return score_shares_accum(fcinfo, "a measure of concentration",
+							  score_no_arguments);
+}
+
+Datum
+community_absence_factor_accum(PG_FUNCTION_ARGS)
+{
+	ScoreShareArguments arguments = {SCORE_ABSENCE_SHARE, 0.0};
+
+	score_require_aggregate(fcinfo);
+	if (PG_ARGISNULL(1))
+		return score_shares_unchanged(fcinfo);
+	if (PG_NARGS() > 2)
+	{
+		if (PG_ARGISNULL(2))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("share of absence_factor must not be null")));
+		arguments.a = PG_GETARG_FLOAT8(2);
+	}
+	if (!(arguments.a >= 0.0 && arguments.a <= 1.0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("share of absence_factor must be between 0 and 1, not %g",
+						arguments.a)));
+	return score_shares_accum(fcinfo, "absence_factor", arguments);
+}
+
+Datum
+community_participation_accum(PG_FUNCTION_ARGS)
+{
+	ScoreShareArguments arguments = {
+		SCORE_LURKERS_BELOW, SCORE_SUPER_USERS_FROM
+	};
+
+	score_require_aggregate(fcinfo);
+	if (PG_ARGISNULL(1))
+		return score_shares_unchanged(fcinfo);
+	if (PG_NARGS() > 2)
+	{
+		if (PG_ARGISNULL(2) || PG_ARGISNULL(3))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("ranks of participation_shares must not be null")));
+		arguments.a = PG_GETARG_FLOAT8(2);
+		arguments.b = PG_GETARG_FLOAT8(3);
+	}
+	if (!(arguments.a >= 0.0 && arguments.a <= arguments.b &&
+		  arguments.b <= 1.0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ranks of participation_shares must be between 0 and 1, and in order"),
+				 errdetail("lurkers_below is %g and super_users_from is %g.",
+						   arguments.a, arguments.b)));
+	return score_shares_accum(fcinfo, "participation_shares", arguments);
 }
 
 /* Append the second state's values to the first's. */
@@ -251,8 +352,7 @@ community_concentration_combine(PG_FUNCTION_ARGS)
 	score_require_aggregate(fcinfo);
 	a = score_get_shares(fcinfo, 0);
 	b = score_get_shares(fcinfo, 1);
-	if (a->parameter != b->parameter)
-		score_parameter_changed(a->parameter, b->parameter);
+	score_same_arguments(a, b->arguments);
 	a = score_reserve(a, b->count);
 	memcpy(a->values + a->count, b->values, b->count * sizeof(double));
 	a->count += b->count;
@@ -304,12 +404,12 @@ community_top_share_final(PG_FUNCTION_ARGS)
 
 	score_require_aggregate(fcinfo);
 	state = score_get_shares(fcinfo, 0);
-	if (!(state->parameter >= 0.0 && state->parameter <= 1.0))
+	if (!(state->arguments.a >= 0.0 && state->arguments.a <= 1.0))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("invalid state of a concentration aggregate")));
 	values = score_sorted_values(state);
-	found = score_top_share(&result, values, state->count, state->parameter,
+	found = score_top_share(&result, values, state->count, state->arguments.a,
 							score_check_interrupts);
 	pfree(values);
 	if (!found)
@@ -329,12 +429,12 @@ community_lorenz_final(PG_FUNCTION_ARGS)
 
 	score_require_aggregate(fcinfo);
 	state = score_get_shares(fcinfo, 0);
-	if (!(state->parameter >= 1.0 &&
-		  state->parameter <= SCORE_LORENZ_MAX_POINTS))
+	if (!(state->arguments.a >= 1.0 &&
+		  state->arguments.a <= SCORE_LORENZ_MAX_POINTS))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("invalid state of a concentration aggregate")));
-	points = (int32) state->parameter;
+	points = (int32) state->arguments.a;
 	curve = palloc_array(double, points + 1);
 	values = score_sorted_values(state);
 	if (!score_lorenz(curve, points, values, state->count,
@@ -348,4 +448,112 @@ community_lorenz_final(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(construct_array(items, points + 1, FLOAT8OID,
 										  sizeof(double), FLOAT8PASSBYVAL,
 										  TYPALIGN_DOUBLE));
+}
+
+static bool
+score_herfindahl_of(FunctionCallInfo fcinfo, double *result, int64 *count)
+{
+	ScoreShares *state;
+	double	   *values;
+	bool		found;
+
+	score_require_aggregate(fcinfo);
+	state = score_get_shares(fcinfo, 0);
+	values = score_sorted_values(state);
+	found = score_herfindahl(result, values, state->count,
+							 score_check_interrupts);
+	pfree(values);
+	*count = state->count;
+	return found;
+}
+
+Datum
+community_herfindahl_final(PG_FUNCTION_ARGS)
+{
+	double		result;
+	int64		count;
+
+	if (!score_herfindahl_of(fcinfo, &result, &count))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(result);
+}
+
+/* From 0, where all have the same, to 1.  One alone has no such figure. */
+Datum
+community_normalised_herfindahl_final(PG_FUNCTION_ARGS)
+{
+	double		result;
+	double		least;
+	int64		count;
+
+	if (!score_herfindahl_of(fcinfo, &result, &count) || count < 2)
+		PG_RETURN_NULL();
+	least = 1.0 / (double) count;
+	result = (result - least) / (1.0 - least);
+	PG_RETURN_FLOAT8(Min(Max(result, 0.0), 1.0));
+}
+
+Datum
+community_effective_number_final(PG_FUNCTION_ARGS)
+{
+	double		result;
+	int64		count;
+
+	if (!score_herfindahl_of(fcinfo, &result, &count))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(1.0 / result);
+}
+
+Datum
+community_absence_factor_final(PG_FUNCTION_ARGS)
+{
+	ScoreShares *state;
+	double	   *values;
+	int64		result;
+	bool		found;
+
+	score_require_aggregate(fcinfo);
+	state = score_get_shares(fcinfo, 0);
+	values = score_sorted_values(state);
+	found = score_absence_factor(&result, values, state->count,
+								 state->arguments.a, score_check_interrupts);
+	pfree(values);
+	if (!found)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(result);
+}
+
+Datum
+community_participation_final(PG_FUNCTION_ARGS)
+{
+	ScoreShares *state;
+	TupleDesc	tupdesc;
+	Datum		items[3];
+	bool		nulls[3] = {false, false, false};
+	double		shares[3];
+	double	   *values;
+	bool		found;
+	int			i;
+
+	score_require_aggregate(fcinfo);
+	state = score_get_shares(fcinfo, 0);
+	if (!(state->arguments.a >= 0.0 &&
+		  state->arguments.a <= state->arguments.b &&
+		  state->arguments.b <= 1.0))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("invalid state of a concentration aggregate")));
+	values = score_sorted_values(state);
+	found = score_participation(shares, values, state->count,
+								state->arguments.a, state->arguments.b,
+								score_check_interrupts);
+	pfree(values);
+	if (!found)
+		PG_RETURN_NULL();
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "participation_shares must return participation");
+	for (i = 0; i < 3; i++)
+		items[i] = Float8GetDatum(shares[i]);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), items,
+											 nulls));
 }

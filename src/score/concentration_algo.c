@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * concentration_algo.c
- *	  Gini coefficient, Lorenz curve and top share of a sorted array.
+ *	  Measures of concentration of a sorted array.
  *
  * The values are sorted before anything is added up, and sums carry their
  * rounding error along (Neumaier), so that the result depends on the multiset
@@ -261,5 +261,114 @@ score_lorenz(double *curve, int32 points, const double *sorted, int64 count,
 	for (point = 0; point < points; point++)
 		curve[point] = Min(curve[point] / sum, 1.0);
 	curve[points] = 1.0;
+	return true;
+}
+
+/* The sum of the squares of the shares. */
+bool
+score_herfindahl(double *result, const double *sorted, int64 count,
+				 ScoreInterrupt interrupt)
+{
+	ScoreTotal	total = {0.0, 0.0};
+	ScoreTotal	squares = {0.0, 0.0};
+	double		scale;
+	double		sum;
+	int64		i;
+
+	if (count == 0 || sorted[count - 1] == 0.0)
+		return false;
+	scale = score_scale(sorted, count);
+	for (i = 0; i < count; i++)
+	{
+		double		x = sorted[i] * scale;
+
+		if (i % SCORE_INTERRUPT_ROWS == 0)
+			interrupt();
+		score_total_add(&total, x);
+		score_total_add(&squares, x * x);
+	}
+	sum = score_total_value(&total);
+	*result = Min(score_total_value(&squares) / sum / sum, 1.0);
+	return true;
+}
+
+/*
+ * The smallest number of values that have the share together.  What misses it
+ * by no more than rounding has it: 11 of 20 have 0.55.
+ */
+bool
+score_absence_factor(int64 *result, const double *sorted, int64 count,
+					 double share, ScoreInterrupt interrupt)
+{
+	ScoreTotal	total = {0.0, 0.0};
+	ScoreTotal	top = {0.0, 0.0};
+	double		scale;
+	double		enough;
+	int64		i;
+
+	if (count == 0 || sorted[count - 1] == 0.0)
+		return false;
+	scale = score_scale(sorted, count);
+	for (i = 0; i < count; i++)
+	{
+		if (i % SCORE_INTERRUPT_ROWS == 0)
+			interrupt();
+		score_total_add(&total, sorted[i] * scale);
+	}
+	enough = share * score_total_value(&total) * (1.0 - 1e-12);
+	for (i = 0; i < count; i++)
+	{
+		double		x = sorted[count - 1 - i];
+
+		if (i % SCORE_INTERRUPT_ROWS == 0)
+			interrupt();
+		/* all of it is what everybody has who has anything */
+		if (share < 1.0 ? score_total_value(&top) >= enough : x == 0.0)
+			break;
+		score_total_add(&top, x * scale);
+	}
+	*result = i;
+	return true;
+}
+
+/*
+ * The shares of the values whose rank is below the fraction lower, between the
+ * two, and above upper, linear between ranks.  Three numbers.
+ */
+bool
+score_participation(double *shares, const double *sorted, int64 count,
+					double lower, double upper, ScoreInterrupt interrupt)
+{
+	ScoreTotal	parts[3] = {{0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}};
+	double		ranks[2];
+	double		scale;
+	double		sum;
+	int64		i;
+	int			part;
+
+	if (count == 0 || sorted[count - 1] == 0.0)
+		return false;
+	scale = score_scale(sorted, count);
+	ranks[0] = lower * (double) count;
+	ranks[1] = upper * (double) count;
+	for (i = 0; i < count; i++)
+	{
+		double		x = sorted[i] * scale;
+		double		below[2];
+
+		if (i % SCORE_INTERRUPT_ROWS == 0)
+			interrupt();
+		/* how much of this value lies below either rank */
+		for (part = 0; part < 2; part++)
+			below[part] = Min(Max(ranks[part] - (double) i, 0.0), 1.0);
+		score_total_add(&parts[0], below[0] * x);
+		score_total_add(&parts[1], (below[1] - below[0]) * x);
+		score_total_add(&parts[2], (1.0 - below[1]) * x);
+	}
+	sum = 0.0;
+	for (part = 0; part < 3; part++)
+		sum += score_total_value(&parts[part]);
+	for (part = 0; part < 3; part++)
+		shares[part] = score_total_value(&parts[part]) / sum;
 	return true;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * concentration_algo.h
- *	  How unequally is a total shared?  Gini, Lorenz curve, top share.
+ *	  How unequally is a total shared?
  *
  * Arrays in, numbers out.  All values are finite and not negative.
  *
@@ -26,5 +26,13 @@ extern bool score_top_share(double *result, const double *sorted, int64 count,
 							double fraction, ScoreInterrupt interrupt);
 extern bool score_lorenz(double *curve, int32 points, const double *sorted,
 						 int64 count, ScoreInterrupt interrupt);
+extern bool score_herfindahl(double *result, const double *sorted,
+							 int64 count, ScoreInterrupt interrupt);
+extern bool score_absence_factor(int64 *result, const double *sorted,
+								 int64 count, double share,
+								 ScoreInterrupt interrupt);
+extern bool score_participation(double *shares, const double *sorted,
+								int64 count, double lower, double upper,
+								ScoreInterrupt interrupt);
 
 #endif							/* COMMUNITY_SCORE_CONCENTRATION_ALGO_H */

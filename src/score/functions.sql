@@ -520,7 +520,7 @@ CREATE FUNCTION community.concentration_combine(bytea, bytea)
 	AS 'MODULE_PATHNAME', 'community_concentration_combine'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION community.concentration_combine(bytea, bytea)
-	IS 'combine function of gini, top_share and lorenz';
+	IS 'combine function of the measures of concentration';
 
 CREATE FUNCTION community.gini_final(bytea)
 	RETURNS float8
