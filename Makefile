@@ -32,6 +32,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/score/ltv.sql \
 	src/score/concentration.sql \
 	src/score/esteem.sql \
+	src/score/graph.sql \
 	src/tier/ladder.sql src/tier/what_if.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/referral/forest.sql \
@@ -53,6 +54,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/fraud_tables.sql \
 	src/referral/group_tables.sql \
 	src/score/ltv_tables.sql \
+	src/score/graph_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \

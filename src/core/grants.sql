@@ -97,7 +97,7 @@ BEGIN
 		' community.group_slot, community.group_member, community.group_status,'
 		' community.group_refund_due, community.bargain, community.bargain_cut,'
 		' community.bargain_status, community.ltv_fit, community.held_payment,'
-		' community.held_payment_end, community.qualified_referral TO %s', role);
+		' community.held_payment_end, community.qualified_referral, community.interaction TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS

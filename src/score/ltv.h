@@ -30,9 +30,4 @@ extern Datum score_ltv_form_parameters(TupleDesc tupdesc,
 									   const ScoreLtvParameters *parameters);
 extern void score_ltv_check_interrupts(void);
 
-/* ltv_query.c */
-extern char *score_ltv_check_query(const char *function, const char *query,
-								   const char *columns, int ncolumns,
-								   const Oid *types);
-
 #endif							/* COMMUNITY_SCORE_LTV_H */

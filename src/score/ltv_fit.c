@@ -20,6 +20,7 @@
 
 #include "core/core.h"
 #include "score/ltv.h"
+#include "score/query.h"
 
 #define SCORE_LTV_BATCH			1000
 #define SCORE_LTV_FIRST_ROWS	1024
@@ -158,13 +159,17 @@ score_ltv_read(ScoreLtvReader *reader, const char *query)
 {
 	static const Oid types[] = {FLOAT8OID, FLOAT8OID, FLOAT8OID};
 	bool		spend = reader->model == SCORE_LTV_GAMMA;
+	ScoreQueryColumns columns = {"x, t_x and t", 3, 3, types};
 	char	   *statement;
 	Portal		portal;
 	SPIPlanPtr	plan;
 
-	query = score_ltv_check_query(reader->function, query,
-								  spend ? "x and mean" : "x, t_x and t",
-								  spend ? 2 : 3, types);
+	if (spend)
+	{
+		columns.names = "x and mean";
+		columns.least = columns.most = 2;
+	}
+	query = score_check_query(reader->function, query, &columns, NULL);
 	if (spend)
 		statement = psprintf("SELECT q.x::pg_catalog.float8, q.m::pg_catalog.float8\n"
 							 "FROM (\n%s\n) AS q (x, m)", query);

@@ -22,6 +22,7 @@
 
 #include "core/core.h"
 #include "score/ltv.h"
+#include "score/query.h"
 
 #define SCORE_VALIDATE_PARAMETERS	6
 #define SCORE_VALIDATE_COLUMNS		7
@@ -141,7 +142,10 @@ static Datum
 score_validate(FunctionCallInfo fcinfo, const char *function,
 			   const char *around)
 {
-	static const Oid columns[] = {InvalidOid, TIMESTAMPTZOID};
+	static const Oid input_types[] = {InvalidOid, TIMESTAMPTZOID};
+	static const ScoreQueryColumns columns = {
+		"member and occurred_at", 2, 2, input_types
+	};
 	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			types[SCORE_VALIDATE_PARAMETERS] = {
 		InvalidOid, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, FLOAT8OID,
@@ -167,8 +171,7 @@ score_validate(FunctionCallInfo fcinfo, const char *function,
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	query = score_ltv_check_query(function, query, "member and occurred_at",
-								  lengthof(columns), columns);
+	query = score_check_query(function, query, &columns, NULL);
 	plan = SPI_prepare(psprintf(around, query), count, types);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s",

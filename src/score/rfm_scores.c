@@ -22,16 +22,13 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
-#include "parser/parse_coerce.h"
-#include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
-#include "utils/plancache.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
+#include "score/query.h"
 
 #define SCORE_RFM_MIN_CELLS		2
 #define SCORE_RFM_MAX_CELLS		9	/* a score is one digit of the cell */
@@ -80,121 +77,15 @@ typedef struct ScoreRfmRequest
 	char		nulls[SCORE_RFM_PARAMETERS];	/* 'n' or ' ', for SPI */
 } ScoreRfmRequest;
 
-static const char *const score_rfm_input_names[SCORE_RFM_INPUTS] = {
-	"member", "last_at", "frequency", "monetary"
-};
 static const Oid score_rfm_input_types[SCORE_RFM_INPUTS] = {
 	INT8OID, TIMESTAMPTZOID, NUMERICOID, NUMERICOID
 };
+static const ScoreQueryColumns score_rfm_columns = {
+	"member, last_at, frequency and monetary", SCORE_RFM_INPUTS,
+	SCORE_RFM_INPUTS, score_rfm_input_types
+};
 
 PG_FUNCTION_INFO_V1(community_rfm_scores);
-
-static void
-score_refuse_query(const char *reason)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("query of rfm_scores must be a single SELECT"),
-			 errdetail("%s", reason)));
-}
-
-/* Does a statement only read? */
-static void
-score_check_select(SelectStmt *stmt)
-{
-	ListCell   *lc;
-	SelectStmt *first = stmt;
-
-	while (first->op != SETOP_NONE)
-		first = first->larg;
-	if (first->intoClause != NULL)
-		score_refuse_query("It has an INTO clause.");
-	if (stmt->lockingClause != NIL)
-		score_refuse_query("It locks rows.");
-	if (stmt->withClause == NULL)
-		return;
-	foreach(lc, stmt->withClause->ctes)
-	{
-		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
-
-		if (!IsA(cte->ctequery, SelectStmt))
-			score_refuse_query("It changes data in a WITH clause.");
-	}
-}
-
-/*
- * Check that a text, which parses, is one SELECT, VALUES, TABLE or WITH ...
- * SELECT, and give it without what may follow the statement.
- */
-static char *
-score_single_select(const char *query)
-{
-	List	   *statements = pg_parse_query(query);
-	RawStmt    *raw;
-
-	if (list_length(statements) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query of rfm_scores must be a single SELECT"),
-				 errdetail("It has %d statements.",
-						   list_length(statements))));
-	raw = linitial_node(RawStmt, statements);
-	if (!IsA(raw->stmt, SelectStmt))
-		score_refuse_query("It is another kind of statement.");
-	score_check_select((SelectStmt *) raw->stmt);
-	if (raw->stmt_len > 0)
-		return pnstrdup(query + raw->stmt_location, raw->stmt_len);
-	return pstrdup(query + raw->stmt_location);
-}
-
-/* There must be four columns that can be cast. */
-static void
-score_check_columns(TupleDesc tupdesc)
-{
-	int			count = tupdesc == NULL ? 0 : tupdesc->natts;
-	int			i;
-
-	if (count != SCORE_RFM_INPUTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("query of rfm_scores must have %d columns, not %d",
-						SCORE_RFM_INPUTS, count),
-				 errdetail("They are member, last_at, frequency and monetary, by position.")));
-	for (i = 0; i < SCORE_RFM_INPUTS; i++)
-	{
-		Oid			type = TupleDescAttr(tupdesc, i)->atttypid;
-
-		if (!can_coerce_type(1, &type, &score_rfm_input_types[i],
-							 COERCION_EXPLICIT))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column %d of the query of rfm_scores, %s, cannot be cast from %s to %s",
-							i + 1, score_rfm_input_names[i],
-							format_type_be(type),
-							format_type_be(score_rfm_input_types[i]))));
-	}
-}
-
-/*
- * Analyse the query by itself, so that complaints point into it and it cannot
- * use the parameters of our statement.  Gives the text to put into that.
- */
-static char *
-score_check_query(const char *query)
-{
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
-	CachedPlanSource *source;
-	char	   *result;
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s",
-			 SPI_result_code_string(SPI_result));
-	result = score_single_select(query);
-	source = linitial(SPI_plan_get_plan_sources(plan));
-	score_check_columns(source->resultDesc);
-	SPI_freeplan(plan);
-	return result;
-}
 
 /*
  * The score of one measure where cuts are taken from the population: one more
@@ -329,7 +220,7 @@ score_check_row(const Datum *values, const bool *nulls)
 		case SCORE_RFM_NO_MEMBER:
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("query of rfm_scores gave a row without a member")));
+					 errmsg("query of rfm_scores() gave a row without a member")));
 			break;
 		case SCORE_RFM_BAD_FREQUENCY:
 			member = DatumGetInt64(values[SCORE_RFM_MEMBER]);
@@ -504,7 +395,7 @@ score_require_arguments(FunctionCallInfo fcinfo)
 		if (PG_ARGISNULL(needed[i].argno))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s of rfm_scores must not be null",
+					 errmsg("%s of rfm_scores() must not be null",
 							needed[i].name)));
 	}
 }
@@ -520,12 +411,12 @@ score_read_request(ScoreRfmRequest *request, FunctionCallInfo fcinfo)
 	if (TIMESTAMP_NOT_FINITE(as_of))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("as_of of rfm_scores must be finite")));
+				 errmsg("as_of of rfm_scores() must be finite")));
 	if (request->cells < SCORE_RFM_MIN_CELLS ||
 		request->cells > SCORE_RFM_MAX_CELLS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cells of rfm_scores must be between %d and %d, not %d",
+				 errmsg("cells of rfm_scores() must be between %d and %d, not %d",
 						SCORE_RFM_MIN_CELLS, SCORE_RFM_MAX_CELLS,
 						request->cells)));
 	memset(request->nulls, 'n', sizeof(request->nulls));
@@ -599,7 +490,8 @@ community_rfm_scores(PG_FUNCTION_ARGS)
 	store = score_begin_result(fcinfo, &tupdesc);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	request.query = score_check_query(request.query);
+	request.query = score_check_query("rfm_scores", request.query,
+									  &score_rfm_columns, NULL);
 	score_rfm_run(&request, store, tupdesc);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
