@@ -72,7 +72,7 @@ extern bool activity_find_external(int64 program, Datum external_id,
 								   int64 *member);
 extern int64 activity_enroll(int64 program, bool has_member, int64 member,
 							 Datum external_id, TimestampTz joined_at,
-							 Datum attributes);
+							 Datum attributes, bool *is_new);
 
 /* money.c */
 extern Datum community_minor_units(PG_FUNCTION_ARGS);

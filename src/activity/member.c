@@ -135,17 +135,19 @@ check_same_member(const FoundMember *found, bool has_member, int64 member,
 
 /*
  * Enroll a member, or find the one that is there.  Inside core_enter().
- * external_id and attributes may be (Datum) 0.
+ * external_id and attributes may be (Datum) 0.  "is_new" tells which.
  *
  * A drawn id may belong to a member that the application numbered itself;
  * then the next one is drawn.
  */
 int64
 activity_enroll(int64 program, bool has_member, int64 member,
-				Datum external_id, TimestampTz joined_at, Datum attributes)
+				Datum external_id, TimestampTz joined_at, Datum attributes,
+				bool *is_new)
 {
 	FoundMember found;
 
+	*is_new = false;
 	for (;;)
 	{
 		int64		id;
@@ -166,6 +168,7 @@ activity_enroll(int64 program, bool has_member, int64 member,
 		if (insert_member(program, id, external_id, joined_at, attributes))
 		{
 			score_open_engagement(program, id);
+			*is_new = true;
 			return id;
 		}
 		(void) core_program_name(program);
@@ -190,7 +193,7 @@ needs_inviter(int64 program, bool has_member, int64 member, Datum external_id)
  */
 static bool
 bring_member(FunctionCallInfo fcinfo, int64 program, int64 member,
-			 TimestampTz joined_at)
+			 bool fresh, TimestampTz joined_at)
 {
 	int64		sponsor;
 
@@ -211,7 +214,8 @@ bring_member(FunctionCallInfo fcinfo, int64 program, int64 member,
 	}
 	if (!PG_ARGISNULL(1))
 	{
-		(void) referral_bind(program, member, PG_GETARG_INT64(1), joined_at,
+		(void) referral_bind(program, member, PG_GETARG_INT64(1), fresh,
+							 joined_at,
 							 referral_lapses_at(program, joined_at));
 		return true;
 	}
@@ -235,6 +239,8 @@ community_enroll(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	int64		program;
 	int64		member;
+	uint64		before;
+	bool		is_new;
 	bool		needy;
 
 	if (PG_ARGISNULL(0) && PG_ARGISNULL(4))
@@ -259,10 +265,14 @@ community_enroll(PG_FUNCTION_ARGS)
 	core_enter(&scope);
 	member = has_member ? PG_GETARG_INT64(0) : 0;
 	needy = needs_inviter(program, has_member, member, external_id);
+	before = referral_rows_put();
 	member = activity_enroll(program, has_member, member, external_id,
 							 joined_at,
-							 PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5));
-	if (!bring_member(fcinfo, program, member, joined_at) && needy)
+							 PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5),
+							 &is_new);
+	if (!bring_member(fcinfo, program, member,
+					  is_new && referral_rows_put() == before, joined_at) &&
+		needy)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_REFERRAL_REFUSED),
 				 errmsg("program \"%s\" takes new members by invitation only",

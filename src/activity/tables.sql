@@ -41,6 +41,9 @@
 		);
 		CREATE UNIQUE INDEX member_external_id_key ON community.member (program_id, external_id)
 			WHERE external_id IS NOT NULL;
+		-- few, so whether a member is closed is soon known
+		CREATE INDEX member_closed_idx ON community.member (program_id, member_id)
+			WHERE status = 'closed';
 		COMMENT ON TABLE community.member IS 'the members of each program';
 		COMMENT ON COLUMN community.member.program_id IS 'the program';
 		COMMENT ON COLUMN community.member.member_id IS 'the application''s own key, or one of next_id() where the application knows the member by external_id';

@@ -161,7 +161,7 @@
 		FROM (VALUES ('program'), ('activity_type'), ('currency'),
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
 				('benefit'), ('tier_benefit'), ('award'),
-				('ladder_version'), ('referral_setting'),
+				('ladder_version'), ('referral_setting'), ('referral_forest'),
 				('commission_plan'), ('commission_rate'), ('signup_reward'),
 				('referral_sanction'), ('referral_flag'), ('fraud_rule')) AS w (relation)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || w.relation)

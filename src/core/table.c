@@ -591,7 +591,8 @@ struct CoreReader
 	CoreReadKind kind;
 	bool		remembers;
 	TupleTableSlot *slot;
-	ScanKeyData keys[CORE_MAX_KEYS];
+	int			nkeys;
+	ScanKeyData keys[CORE_MAX_KEYS + 1];
 	IndexScanDesc scan;			/* NULL until the index is needed */
 	BlockNumber nblocks;		/* of the table, once it was asked for */
 };
@@ -627,12 +628,19 @@ open_index(CoreReader *reader)
 	for (i = 0; i < table->nkeys; i++)
 		set_scan_key(&reader->keys[i], table, reader->relation, reader->index,
 					 i, BTEqualStrategyNumber, InvalidOid, (Datum) 0);
+	reader->nkeys = table->nkeys;
 	if (reader->kind == CORE_READ_UP_TO)
+	{
 		set_scan_key(&reader->keys[last], table, reader->relation,
 					 reader->index, last, BTLessEqualStrategyNumber, F_INT8LE,
 					 (Datum) 0);
+		set_scan_key(&reader->keys[last + 1], table, reader->relation,
+					 reader->index, last, BTGreaterEqualStrategyNumber,
+					 F_INT8GE, (Datum) 0);
+		reader->nkeys++;
+	}
 	reader->scan = core_index_beginscan(reader->relation, reader->index,
-										reader->snapshot, table->nkeys);
+										reader->snapshot, reader->nkeys);
 }
 
 /* Does the row that was read last have these keys, of a remembered table? */
@@ -680,8 +688,13 @@ core_table_recall(CoreReader *reader, const Datum *keys,
 	return has_keys(reader, keys);
 }
 
+/*
+ * Begin with rows that have these keys; those from which it reads down go no
+ * further than "from".  An index scan looks at all of a page that is in its
+ * range, so whoever wants one row does well to say how far it may be.
+ */
 void
-core_table_seek(CoreReader *reader, const Datum *keys)
+core_table_seek_from(CoreReader *reader, const Datum *keys, int64 from)
 {
 	int			i;
 
@@ -689,7 +702,15 @@ core_table_seek(CoreReader *reader, const Datum *keys)
 		open_index(reader);
 	for (i = 0; i < reader->table->nkeys; i++)
 		reader->keys[i].sk_argument = keys[i];
-	index_rescan(reader->scan, reader->keys, reader->table->nkeys, NULL, 0);
+	if (reader->kind == CORE_READ_UP_TO)
+		reader->keys[i].sk_argument = Int64GetDatum(from);
+	index_rescan(reader->scan, reader->keys, reader->nkeys, NULL, 0);
+}
+
+void
+core_table_seek(CoreReader *reader, const Datum *keys)
+{
+	core_table_seek_from(reader, keys, PG_INT64_MIN);
 }
 
 /* The next row that the snapshot sees; false when there is none. */
@@ -922,19 +943,28 @@ insert_speculatively(const Target *target, TupleTableSlot *slot)
 	return inserted;
 }
 
-/* What core_table_insert() does; the slot, an empty one, is for the row. */
-static bool
-insert_row(const Target *target, TupleTableSlot *slot, Datum *values,
-		   bool *nulls, bool is_new)
+/* Put a row into an empty slot. */
+static void
+put_row(const Target *target, TupleTableSlot *slot, Datum *values,
+		bool *nulls)
 {
 	int			natts = target->table->ncolumns;
-	bool		inserted = false;
 
 	check_not_null(target->relation, nulls);
 	memcpy(slot->tts_values, values, natts * sizeof(Datum));
 	memcpy(slot->tts_isnull, nulls, natts * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
 	slot->tts_tableOid = target->table->table_id;
+}
+
+/* What core_table_insert() does; the slot, an empty one, is for the row. */
+static bool
+insert_row(const Target *target, TupleTableSlot *slot, Datum *values,
+		   bool *nulls, bool is_new)
+{
+	bool		inserted = false;
+
+	put_row(target, slot, values, nulls);
 	do
 	{
 		ItemPointerData tid;
@@ -973,6 +1003,39 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 	MemoryContextSwitchTo(caller);
 	close_target(&target);
 	return inserted;
+}
+
+static void
+refuse_known_key(const Target *target)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("a row of \"%s\" has a key that is known",
+					RelationGetRelationName(target->relation))));
+}
+
+/*
+ * Insert a row whose key nobody else can have, as the own transaction has
+ * just made up what it is of: there is no need to be ready to take it back.
+ */
+void
+core_table_insert_first(CoreTable *table, Datum *values, bool *nulls)
+{
+	Target		target;
+	MemoryContext caller;
+	TupleTableSlot *slot;
+
+	open_target(&target, table);
+	caller = MemoryContextSwitchTo(target.scratch);
+	slot = table_slot_create(target.relation, NULL);
+	put_row(&target, slot, values, nulls);
+	table_tuple_insert(target.relation, slot, GetCurrentCommandId(true), 0,
+					   NULL);
+	if (!insert_index_entries(&target, slot, true))
+		refuse_known_key(&target);
+	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextSwitchTo(caller);
+	close_target(&target);
 }
 
 static void
@@ -1259,10 +1322,7 @@ write_batch(CoreInsert *insert)
 	for (i = 0; i < insert->count; i++)
 	{
 		if (!insert_index_entries(target, insert->slots[i], true))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNIQUE_VIOLATION),
-					 errmsg("a row of \"%s\" has a key that is known",
-							RelationGetRelationName(target->relation))));
+			refuse_known_key(target);
 		ExecClearTuple(insert->slots[i]);
 	}
 	MemoryContextSwitchTo(caller);

@@ -84,6 +84,8 @@ extern CoreReader *core_table_begin_read(CoreTable *table, Snapshot snapshot,
 extern bool core_table_recall(CoreReader *reader, const Datum *keys,
 							  const Datum **values, const bool **nulls);
 extern void core_table_seek(CoreReader *reader, const Datum *keys);
+extern void core_table_seek_from(CoreReader *reader, const Datum *keys,
+								 int64 from);
 extern bool core_table_next(CoreReader *reader, const Datum **values,
 							const bool **nulls);
 extern bool core_table_row_is_own(CoreReader *reader);
@@ -99,6 +101,8 @@ extern int64 core_table_count(CoreTable *table, Snapshot snapshot,
 							  Datum *keys, int64 after, int64 to);
 extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls,
 							  bool is_new);
+extern void core_table_insert_first(CoreTable *table, Datum *values,
+									bool *nulls);
 
 /*
  * Updates of rows found by key, which must not change.  "change" gets the

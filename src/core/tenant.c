@@ -36,6 +36,18 @@ CoreTable	core_member_table = {
 	.remembers = true
 };
 
+/* Those who are closed; an index has no others. */
+CoreTable	core_closed_table = {
+	.name = "member",
+	.index = "member_closed_idx",
+	.use = CORE_TABLE_READ,
+	.ncolumns = CORE_MEMBER_COLUMNS,
+	.columns = core_member_columns,
+	.nkeys = 2,
+	.keys = {CORE_MEMBER_PROGRAM + 1, CORE_MEMBER_ID + 1},
+	.many = true
+};
+
 /* Events; who reads them by which index says so itself. */
 const char *const core_event_columns[CORE_EVENT_COLUMNS] = {
 	"program_id", "event_id", "member_id", "amount", "occurred_at",

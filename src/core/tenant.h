@@ -33,5 +33,6 @@ enum
 extern const char *const core_event_columns[CORE_EVENT_COLUMNS];
 extern const char *const core_member_columns[CORE_MEMBER_COLUMNS];
 extern CoreTable core_member_table;
+extern CoreTable core_closed_table;
 
 #endif							/* COMMUNITY_TENANT_H */

@@ -69,9 +69,13 @@ insert_row(const ReferralPlace *place, TimestampTz joined_at,
 	nulls[REFERRAL_LAPSES_AT] = lapses_at == DT_NOEND;
 	values[REFERRAL_ANCHOR] = Int64GetDatum(place->anchor);
 	nulls[REFERRAL_ANCHOR] = !place->has_anchor;
-	if (core_table_is_usable(&insert_table))
+	referral_note_row();
+	if (!core_table_is_usable(&insert_table))
+		return insert_by_sql(place, values, nulls);
+	if (!place->fresh)
 		return core_table_insert(&insert_table, values, nulls, true);
-	return insert_by_sql(place, values, nulls);
+	core_table_insert_first(&insert_table, values, nulls);
+	return true;
 }
 
 /*
@@ -112,16 +116,18 @@ refuse_rival(const ReferralPlace *place)
 /*
  * Bind a member to its sponsor, lapsing at a time or, with DT_NOEND, never.
  * True when it did, false when it had been bound to it; another sponsor is
- * refused.
+ * refused.  "fresh" is a member that was inserted since referral_rows_put()
+ * gave the number that it gives now.
  */
 bool
-referral_bind(int64 program, int64 member, int64 sponsor,
+referral_bind(int64 program, int64 member, int64 sponsor, bool fresh,
 			  TimestampTz joined_at, TimestampTz lapses_at)
 {
 	ReferralPlace place = {
 		.program = program,
 		.member = member,
-		.sponsor = sponsor
+		.sponsor = sponsor,
+		.fresh = fresh
 	};
 
 	referral_find_place(&place, NULL);

@@ -126,7 +126,8 @@ referral_bring(int64 program, int64 member, int64 sponsor, TimestampTz at,
 	core_run(&plan, values, NULL, false);
 	if (SPI_processed == 0)
 	{
-		(void) referral_bind(program, member, sponsor, at, lapses_at);
+		(void) referral_bind(program, member, sponsor, false, at,
+							 lapses_at);
 		return;
 	}
 	/* whoever moves the member meanwhile may make its binding permanent */

@@ -166,6 +166,7 @@ guard_insert(TriggerData *trigger)
 	Datum	   *values = palloc_array(Datum, desc->natts);
 	bool	   *nulls = palloc_array(bool, desc->natts);
 
+	referral_note_row();
 	check_shape(desc);
 	heap_deform_tuple(trigger->tg_trigtuple, desc, values, nulls);
 	/* the table refuses these itself */

@@ -16,7 +16,6 @@
 #include "catalog/pg_type.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -24,26 +23,19 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "core/tenant.h"
+#include "referral/label.h"
 #include "referral/place.h"
 
-/* columns of referral_forest and referral_label */
+/* columns of referral_forest */
 enum
 {
 	FOREST_PROGRAM, FOREST_DEEPENED, FOREST_LABELS, FOREST_LABELS_END,
 	FOREST_LABELLED, FOREST_LABELLED_AT, FOREST_COLUMNS
 };
-enum
-{
-	LABEL_PROGRAM, LABEL_FIRST, LABEL_MEMBERS, LABEL_POSITIONS, LABEL_SIZES,
-	LABEL_COLUMNS
-};
 
 static const char *const forest_columns[FOREST_COLUMNS] = {
 	"program_id", "deepened", "labels", "labels_end", "labelled",
 	"labelled_at"
-};
-static const char *const label_columns[LABEL_COLUMNS] = {
-	"program_id", "first_member", "members", "positions", "sizes"
 };
 
 static CoreTable forest_table = {
@@ -54,16 +46,6 @@ static CoreTable forest_table = {
 	.columns = forest_columns,
 	.nkeys = 1,
 	.keys = {FOREST_PROGRAM + 1}
-};
-
-static CoreTable label_table = {
-	.name = "referral_label",
-	.index = "referral_label_pkey",
-	.use = CORE_TABLE_READ,
-	.ncolumns = LABEL_COLUMNS,
-	.columns = label_columns,
-	.nkeys = 2,
-	.keys = {LABEL_PROGRAM + 1, LABEL_FIRST + 1}
 };
 
 /* ----- members ----- */
@@ -200,14 +182,14 @@ referral_check_depth(int64 program, int64 member, int64 sponsor, int32 depth)
 				 errhint("It can be raised with community.define_referrals().")));
 }
 
-/* ----- state and labels ----- */
+/* ----- state ----- */
 
 static void
 read_state_by_sql(Datum *keys, Snapshot snapshot, ReferralState *state)
 {
 	static CorePlan plan = {
-		.sql = "SELECT deepened, labels FROM community.referral_forest"
-		" WHERE program_id = $1",
+		.sql = "SELECT deepened, labels, labelled"
+		" FROM community.referral_forest WHERE program_id = $1",
 		.nargs = 1,
 		.argtypes = {INT8OID},
 		.by_index = true
@@ -218,11 +200,14 @@ read_state_by_sql(Datum *keys, Snapshot snapshot, ReferralState *state)
 	PushActiveSnapshot(snapshot);
 	core_run(&plan, keys, NULL, true);
 	PopActiveSnapshot();
-	state->deepened = SPI_processed == 0 ? 0 : (int32) core_int64(0, 1);
-	if (SPI_processed > 0)
-		labels = core_field(0, 2, &isnull);
+	memset(state, 0, sizeof(ReferralState));
+	if (SPI_processed == 0)
+		return;
+	state->deepened = (int32) core_int64(0, 1);
+	labels = core_field(0, 2, &isnull);
 	state->has_labels = !isnull;
 	state->labels = isnull ? 0 : DatumGetInt64(labels);
+	state->labelled = core_int64(0, 3);
 }
 
 bool
@@ -252,89 +237,53 @@ referral_read_state(int64 program, Snapshot snapshot, ReferralState *state)
 	state->has_labels = !nulls[FOREST_LABELS];
 	state->labels = state->has_labels ?
 		DatumGetInt64(values[FOREST_LABELS]) : 0;
+	state->labelled = DatumGetInt64(values[FOREST_LABELLED]);
 }
 
-/* The position of a member among the labels in force, or -1. */
-static int32
-position_in(Datum members_datum, Datum positions_datum, int64 member)
+/*
+ * The state of one program as a session knows it, until the table tells of a
+ * change; see core/watch.c.  It may be older than what a snapshot sees, by the
+ * time that a message takes, but not newer: it is asked for before.  New
+ * leaves can do with that.  A move that is not seen might as well be in
+ * flight, and of anchors law 10 says why.  While there are no labels it is
+ * read each time, as those who make the first wait for signups that saw none.
+ */
+static CoreWatch state_watch = {.name = "referral_forest"};
+static ReferralState known_state;
+static int64 known_program;
+static uint64 known_generation = 0;
+
+/* Leaves in "generation" what keep_state() is to be told. */
+static bool
+recall_state(int64 program, ReferralState *state, uint64 *generation)
 {
-	ArrayType  *members = DatumGetArrayTypeP(members_datum);
-	ArrayType  *positions = DatumGetArrayTypeP(positions_datum);
-	int64	   *ids = (int64 *) ARR_DATA_PTR(members);
-	int			count = ArrayGetNItems(ARR_NDIM(members), ARR_DIMS(members));
-	int			low = 0;
-	int			high = count;
-
-	if (ArrayGetNItems(ARR_NDIM(positions), ARR_DIMS(positions)) != count ||
-		ARR_HASNULL(members) || ARR_HASNULL(positions))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a row of \"referral_label\" has arrays of different lengths, or nulls"),
-				 errhint("Make all labels anew with community.relabel_referrals().")));
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (ids[middle] < member)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == count || ids[low] != member)
-		return -1;
-	return ((int32 *) ARR_DATA_PTR(positions))[low];
+	*generation = core_watch(&state_watch);
+	if (*generation == 0 || *generation != known_generation ||
+		program != known_program)
+		return false;
+	*state = known_state;
+	return true;
 }
 
-static int32
-position_by_sql(int64 program, int64 member, Snapshot snapshot)
+static void
+keep_state(int64 program, const ReferralState *state, uint64 generation)
 {
-	static CorePlan plan = {
-		.sql = "SELECT members, positions FROM community.referral_label"
-		" WHERE program_id = $1 AND first_member <= $2"
-		" ORDER BY first_member DESC LIMIT 1",
-		.nargs = 2,
-		.argtypes = {INT8OID, INT8OID},
-		.by_index = true
-	};
-	Datum		keys[2];
-	bool		isnull;
-
-	keys[0] = Int64GetDatum(program);
-	keys[1] = Int64GetDatum(member);
-	PushActiveSnapshot(snapshot);
-	core_run(&plan, keys, NULL, true);
-	PopActiveSnapshot();
-	if (SPI_processed == 0)
-		return -1;
-	return position_in(core_field(0, 1, &isnull), core_field(0, 2, &isnull),
-					   member);
+	known_generation = state->has_labels ? generation : 0;
+	known_program = program;
+	known_state = *state;
 }
+
+/* ----- anchors ----- */
 
 /* The position of a member's label, or -1 when it has none. */
 static int32
-find_position(int64 program, int64 member, Snapshot snapshot,
-			  CoreScope *scope)
+find_position(ReferralLabelReader *labels, int64 member)
 {
-	CoreReader *reader;
-	Datum		keys[2];
-	const Datum *values;
-	const bool *nulls;
-	int32		position = -1;
+	int32		position;
+	int32		size;
 
-	if (!core_table_is_usable(&label_table))
-	{
-		core_connect(scope);
-		return position_by_sql(program, member, snapshot);
-	}
-	keys[0] = Int64GetDatum(program);
-	keys[1] = Int64GetDatum(member);
-	reader = core_table_begin_read(&label_table, snapshot, CORE_READ_UP_TO);
-	core_table_seek(reader, keys);
-	if (core_table_next(reader, &values, &nulls))
-		position = position_in(values[LABEL_MEMBERS],
-							   values[LABEL_POSITIONS], member);
-	core_table_end_read(reader);
-	return position;
+	return referral_find_label(labels, member, &position, &size) ?
+		position : -1;
 }
 
 /*
@@ -345,31 +294,60 @@ static void
 find_anchor(ReferralPlace *place, bool has_row, const ReferralEdge *sponsor,
 			Snapshot snapshot, CoreScope *scope)
 {
+	ReferralLabelReader *labels;
 	int32		position;
 
 	place->has_anchor = place->state.has_labels;
 	if (!place->has_anchor)
 		return;
-	/* who has a label of its own is counted by that, and moves with it */
-	if (place->late &&
-		find_position(place->program, place->member, snapshot, scope) >= 0)
-	{
-		place->has_anchor = false;
-		return;
-	}
-	if (has_row && sponsor->has_anchor)
+	if (!place->late && has_row && sponsor->has_anchor)
 	{
 		place->anchor = sponsor->anchor;
 		return;
 	}
-	position = find_position(place->program, place->sponsor, snapshot, scope);
-	place->anchor = place->state.labels + position;
+	if (!referral_labels_are_direct())
+		core_connect(scope);
+	labels = referral_open_labels(place->program, snapshot);
+	/* who has a label of its own is counted by that, and moves with it */
+	if (place->late && find_position(labels, place->member) >= 0)
+		place->has_anchor = false;
+	else if (has_row && sponsor->has_anchor)
+		place->anchor = sponsor->anchor;
+	else
+	{
+		position = find_position(labels, place->sponsor);
+		/* of later labels than those that are known */
+		if (position >= place->state.labelled)
+			referral_read_state(place->program, snapshot, &place->state);
+		place->anchor = place->state.labels + position;
+	}
+	referral_close_labels(labels);
 }
 
 /* ----- the place ----- */
 
+/* how many rows this session has put into forests */
+static uint64 rows_put = 0;
+
 /* the transaction that put somebody below a member of its own, if any did */
 static LocalTransactionId own_sponsor_in = InvalidLocalTransactionId;
+
+/*
+ * A number that rises whenever this session puts a row into a forest.  A
+ * member that is inserted while it stays the same has no row, and nobody
+ * below it.
+ */
+uint64
+referral_rows_put(void)
+{
+	return rows_put;
+}
+
+void
+referral_note_row(void)
+{
+	rows_put++;
+}
 
 static void
 note_own_sponsor(void)
@@ -387,6 +365,109 @@ may_have_children(void)
 	return own_sponsor_in == core_local_transaction();
 }
 
+/* The same of a member that is known to be one. */
+static bool
+is_closed(int64 program, int64 member, Snapshot snapshot)
+{
+	Datum		keys[2];
+	Datum		values[CORE_MEMBER_COLUMNS];
+	bool		nulls[CORE_MEMBER_COLUMNS];
+
+	keys[0] = Int64GetDatum(program);
+	keys[1] = Int64GetDatum(member);
+	return core_table_fetch(&core_closed_table, snapshot, keys, values,
+							nulls) &&
+		core_text_is(DatumGetTextPP(values[CORE_MEMBER_STATUS]), "closed");
+}
+
+/*
+ * Read member.  A sponsor with a row of its own is known to be a member, and
+ * as such rows stay, nobody will bind it and ask what stands below it.
+ */
+static void
+find_people(const ReferralPlace *place, bool sponsor_has_row,
+			Snapshot snapshot, CoreScope *scope, Person *member,
+			Person *sponsor)
+{
+	CoreReader *reader = NULL;
+	bool		is_short = sponsor_has_row &&
+	core_table_is_usable(&core_closed_table);
+
+	member->known = member->own = true;
+	sponsor->known = true;
+	sponsor->own = false;
+	if (is_short)
+		sponsor->closed = is_closed(place->program, place->sponsor, snapshot);
+	if (is_short && place->fresh)
+		return;
+	if (core_table_is_usable(&core_member_table))
+		reader = core_table_begin_read(&core_member_table, snapshot,
+									   CORE_READ_EQUAL);
+	else
+		core_connect(scope);
+	if (!place->fresh)
+		find_person(place->program, place->member, reader, snapshot, member);
+	if (!is_short)
+		find_person(place->program, place->sponsor, reader, snapshot,
+					sponsor);
+	if (reader != NULL)
+		core_table_end_read(reader);
+}
+
+/*
+ * Who is put under whom, and is a lock needed for it that is not held?  Then
+ * false, and so it is when the member has a row, "bound".
+ */
+static bool
+look_at_people(ReferralPlace *place, bool locked, bool sponsor_has_row,
+			   ReferralForest *forest, Snapshot snapshot, CoreScope *scope)
+{
+	Person		member;
+	Person		sponsor;
+
+	find_people(place, sponsor_has_row, snapshot, scope, &member, &sponsor);
+	if (!member.known)
+		refuse_person(place->program, place->member, false, scope);
+
+	place->has_children = !place->fresh &&
+		(!member.own || may_have_children()) &&
+		referral_has_children(forest, place->member);
+	place->late = !member.own || place->has_children;
+	if (place->ask_bound || place->late)
+		place->bound = referral_fetch(forest, place->member, &place->edge);
+	if (place->bound || (place->late && !locked))
+		return false;
+
+	if (!sponsor.known || sponsor.closed)
+		refuse_person(place->program, place->sponsor, sponsor.closed, scope);
+	if (sponsor.own)
+		note_own_sponsor();
+	return true;
+}
+
+/* Find the depth, by walking where it may be too deep. */
+static void
+find_depth(ReferralPlace *place, ReferralForest *forest, int32 bound)
+{
+	place->depth = bound;
+	if (place->has_children)
+		referral_forget_depths();
+	else
+		referral_forget_depth(place->program, place->member);
+	if (!place->late && bound + (int64) place->state.deepened <=
+		referral_maximum_depth(place->program))
+		return;
+	/* without anybody below it no cycle can close; see law 6 */
+	place->measured = 1 +
+		(place->late && !place->has_children ?
+		 referral_measure_locked(forest, place->sponsor) :
+		 referral_measure(forest, place->sponsor, place->late,
+						  place->member));
+	place->depth = Min(bound, place->measured);
+	referral_check_depth(place->program, place->member, place->sponsor,
+						 place->measured);
+}
+
 /*
  * Look at everything with a snapshot of this moment.  False when the member is
  * no new leaf, and the lock is not held that it then takes.
@@ -394,66 +475,32 @@ may_have_children(void)
 static bool
 look(ReferralPlace *place, bool locked, CoreScope *scope)
 {
-	Snapshot	snapshot = referral_latest_snapshot();
-	ReferralForest *forest = referral_open_forest(place->program, snapshot,
-												  DT_NOEND);
-	CoreReader *reader = NULL;
-	Person		member;
-	Person		sponsor;
+	uint64		generation;
+	bool		is_known;
+	Snapshot	snapshot;
+	ReferralForest *forest;
 	ReferralEdge edge;
 	bool		has_row;
-	int32		bound;
-	bool		done = false;
+	bool		done;
 
-	if (core_table_is_usable(&core_member_table))
-		reader = core_table_begin_read(&core_member_table, snapshot,
-									   CORE_READ_EQUAL);
-	else
-		core_connect(scope);
-	find_person(place->program, place->member, reader, snapshot, &member);
-	find_person(place->program, place->sponsor, reader, snapshot, &sponsor);
-	if (reader != NULL)
-		core_table_end_read(reader);
-	if (!member.known)
-		refuse_person(place->program, place->member, false, scope);
-
-	place->has_children = (!member.own || may_have_children()) &&
-		referral_has_children(forest, place->member);
-	place->late = !member.own || place->has_children;
-	if (place->ask_bound || place->late)
-		place->bound = referral_fetch(forest, place->member, &place->edge);
-	if (place->bound || (place->late && !locked))
-		goto end;
-
-	done = true;
-	if (!sponsor.known || sponsor.closed)
-		refuse_person(place->program, place->sponsor, sponsor.closed, scope);
-	if (sponsor.own)
-		note_own_sponsor();
+	/* what the own transaction has changed is told by this */
+	CommandCounterIncrement();
+	is_known = recall_state(place->program, &place->state, &generation);
+	snapshot = referral_latest_snapshot();
+	forest = referral_open_forest(place->program, snapshot, DT_NOEND);
 	has_row = referral_fetch(forest, place->sponsor, &edge);
-	referral_read_state(place->program, snapshot, &place->state);
-	bound = has_row ? edge.depth + 1 : 1;
-	place->depth = bound;
-	if (place->has_children)
-		referral_forget_depths();
-	else
-		referral_forget_depth(place->program, place->member);
-	if (place->late || bound + (int64) place->state.deepened >
-		referral_maximum_depth(place->program))
+	done = look_at_people(place, locked, has_row, forest, snapshot, scope);
+	if (done)
 	{
-		/* without anybody below it no cycle can close; see law 6 */
-		place->measured = 1 +
-			(place->late && !place->has_children ?
-			 referral_measure_locked(forest, place->sponsor) :
-			 referral_measure(forest, place->sponsor, place->late,
-							  place->member));
-		place->depth = Min(bound, place->measured);
-		referral_check_depth(place->program, place->member, place->sponsor,
-							 place->measured);
+		/* who moves has to know what is, and so does its row in the history */
+		if (place->late || !is_known)
+		{
+			referral_read_state(place->program, snapshot, &place->state);
+			keep_state(place->program, &place->state, generation);
+		}
+		find_depth(place, forest, has_row ? edge.depth + 1 : 1);
+		find_anchor(place, has_row, &edge, snapshot, scope);
 	}
-	find_anchor(place, has_row, &edge, snapshot, scope);
-
-end:
 	referral_close_forest(forest);
 	UnregisterSnapshot(snapshot);
 	return done || place->bound;

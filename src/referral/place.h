@@ -21,6 +21,8 @@ typedef struct ReferralPlace
 	int64		sponsor;
 	bool		ask_bound;		/* look for a row also where a conflict of its
 								 * key will tell */
+	bool		fresh;			/* inserted right now, and nobody has put a
+								 * row into a forest since */
 
 	/* found */
 	bool		bound;			/* there is a row, "edge"; no more is known */
@@ -69,6 +71,7 @@ extern int32 referral_measure_locked(ReferralForest *forest, int64 sponsor);
 /* place.c */
 extern char *referral_program_name(int64 program);
 extern void referral_find_place(ReferralPlace *place, CoreScope *scope);
+extern void referral_note_row(void);
 extern bool referral_state_is_direct(void);
 extern void referral_read_state(int64 program, Snapshot snapshot,
 								ReferralState *state);

@@ -47,6 +47,7 @@ typedef struct ReferralState
 	int32		deepened;
 	bool		has_labels;
 	int64		labels;
+	int64		labelled;		/* how many members have one */
 } ReferralState;
 
 /*
@@ -110,7 +111,11 @@ extern bool referral_walk_up(ReferralWalk *walk);
 
 /* bind.c: a member gets its first sponsor */
 extern bool referral_bind(int64 program, int64 member, int64 sponsor,
-						  TimestampTz joined_at, TimestampTz lapses_at);
+						  bool fresh, TimestampTz joined_at,
+						  TimestampTz lapses_at);
+
+/* place.c */
+extern uint64 referral_rows_put(void);
 
 /* reparent.c */
 extern bool referral_move(const ReferralMoving *moving, int64 *move_id);

@@ -96,9 +96,11 @@ show_reads() {
 # What a binding costs beside the same row in a table of the same kind.
 sign_up() {
 	local round side n=$((REFERRALS / 20))
+	# the twin holds the same rows
+	sql 'INSERT INTO referral_twin SELECT * FROM community.referral' 'VACUUM ANALYZE referral_twin' CHECKPOINT
 	for ((round = 0; round <= ROUNDS; round++)); do
 		progress "referral, signups, round $round of $ROUNDS"
-		for side in $(turns "$round" bound alone twin); do
+		for side in $(turns "$round" bound raw alone twin); do
 			run_set "$([ "$round" -gt 0 ] || echo warm.)referral.$side" "$n" "SELECT loop_signup('$side', $n)"
 		done
 		for side in $(turns "$round" one spread); do
@@ -108,6 +110,8 @@ sign_up() {
 		[ "$round" -gt 0 ] || continue
 		paste "$tmp/referral.bound.cpu" "$tmp/referral.alone.cpu" |
 			awk '{ print $1 - $2 }' >"$tmp/referral.bind.cpu"
+		paste "$tmp/referral.raw.cpu" "$tmp/referral.alone.cpu" |
+			awk '{ print $1 - $2 }' >"$tmp/referral.guard.cpu"
 	done
 }
 
@@ -163,6 +167,8 @@ referral() {
 	section 'Signups'
 	echo ' enroll() with a sponsor, less enroll() without / a bare INSERT into a twin of referral'
 	figure cpu 'CPU, us a row' referral.bind referral.twin '<=' 1.3
+	echo ' the same / an INSERT into referral by hand'
+	figure cpu 'CPU, us a row' referral.bind referral.guard
 	compare 'enroll() with a sponsor / without' referral.bound referral.alone
 	compare '16 clients: all under one sponsor / spread over all members' \
 		referral.one referral.spread rate '>=' 0.9

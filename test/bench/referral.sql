@@ -208,6 +208,10 @@ BEGIN
 		CASE side
 			WHEN 'bound' THEN PERFORM community.enroll(one, sponsor, program => program);
 			WHEN 'alone' THEN PERFORM community.enroll(one, program => program);
+			WHEN 'raw' THEN
+				PERFORM community.enroll(one, program => program);
+				INSERT INTO community.referral (program_id, member_id, sponsor_id, enroller_id, joined_at)
+				VALUES (program, one, sponsor, sponsor, now());
 			ELSE INSERT INTO referral_twin VALUES (program, one, sponsor, sponsor, now(), 5, NULL, sponsor);
 		END CASE;
 	END LOOP;
