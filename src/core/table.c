@@ -532,6 +532,33 @@ core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
 }
 
 /*
+ * Visit all rows that the snapshot sees, in no order, with the values of their
+ * first columns, so many of them.
+ */
+void
+core_table_scan_all(CoreTable *table, Snapshot snapshot, int ncolumns,
+					CoreVisit visit, void *arg)
+{
+	Relation	relation = table_open(table->table_id, NoLock);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	TableScanDesc scan;
+	bool		goes_on = true;
+
+	snapshot = RegisterSnapshot(snapshot);
+	scan = table_beginscan(relation, snapshot, 0, NULL);
+	while (goes_on && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getsomeattrs(slot, ncolumns);
+		goes_on = visit(slot->tts_values, slot->tts_isnull, arg);
+	}
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(relation, NoLock);
+}
+
+/*
  * How many rows does the snapshot see whose last key, a bigint, is above
  * "after" and at most "to", and whose other keys are these?  Rows in pages
  * that everybody sees are counted in the index alone.

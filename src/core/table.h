@@ -97,6 +97,8 @@ typedef bool (*CoreVisit) (const Datum *values, const bool *nulls, void *arg);
 extern void core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys,
 							int64 after, int64 to, bool backward,
 							CoreVisit visit, void *arg);
+extern void core_table_scan_all(CoreTable *table, Snapshot snapshot,
+								int ncolumns, CoreVisit visit, void *arg);
 extern int64 core_table_count(CoreTable *table, Snapshot snapshot,
 							  Datum *keys, int64 after, int64 to);
 extern bool core_table_insert(CoreTable *table, Datum *values, bool *nulls,
