@@ -37,9 +37,9 @@ FROM pg_temp.version AS v, (VALUES (2, 'silver', 1, 'qualified', tstzrange('2024
 	(3, 'silver', 1, 'qualified', tstzrange('2024-02-01', '2024-03-01'), 'promoted')) AS t (member_id, tier, rank, source, during, reason)
 WHERE lower(v.valid) = '2024-01-01';
 INSERT INTO community.standing (program_id, ladder_id, member_id, as_of, due, stale_at, falling_at, since, ends_at,
-	version_id, seen_id, rank, grace, amounts, scores)
+	version_id, seen_id, rank, grace, plain, amounts, scores)
 SELECT v.program_id, v.ladder_id, s.member_id, '2024-06-01', 'infinity', 'infinity', '-infinity', s.since, 'infinity',
-	v.version_id, v.version_id, s.rank, s.grace, '{0}', '{}'
+	v.version_id, v.version_id, s.rank, s.grace, true, '{0}', '{}'
 FROM pg_temp.version AS v, (VALUES (2, timestamptz '2024-05-01', 2, true), (3, '2024-03-01', 0, false),
 	(4, '2023-01-01', 0, false)) AS s (member_id, since, rank, grace)
 WHERE lower(v.valid) = '2024-01-01';

@@ -123,4 +123,21 @@ SELECT l.name, s.rank, s.amounts FROM community.standing AS s JOIN community.lad
 SELECT m.name, community.measure_value(7, m.name, tstzrange('2024-09-29 15:30+00'::timestamptz - v.length, '2024-09-29 15:30+00', '(]'), :alone)
 FROM (VALUES ('spend', interval '20 days'), ('orders', '1 month'), ('days', '6 days'), ('friends', '8 days'), ('first', '15 days')) AS v (name, length) JOIN community.measure AS m USING (name)
 WHERE m.program_id = :alone ORDER BY 1;
+-- what is corrected later, and what was done by who is merged into the member, is not missed as it falls out
+SELECT s.plain, count(*) FROM community.standing AS s WHERE s.program_id = :alone AND s.member_id = 7 GROUP BY 1;
+SELECT event_id > 0 AS reversed FROM community.reverse('d112', 'returned', program => :alone);
+SELECT s.plain, count(*) FROM community.standing AS s WHERE s.program_id = :alone AND s.member_id = 7 GROUP BY 1;
+SELECT count(pg_temp.day(:alone, n)) AS days FROM generate_series(121, 134) AS n;
+SELECT count(community.enroll(i, joined_at => '2024-01-01', program => :alone)) AS twins FROM generate_series(8, 9) AS i;
+SELECT count(*) AS done FROM generate_series(125, 134) AS n,
+	LATERAL community.record(8, 'order', 'twin ' || n, 1000, '2024-06-01 09:00+00'::timestamptz + n * interval '1 day', program => :alone);
+UPDATE community.standing SET plain = true WHERE program_id = :alone;
+SELECT community.merge_members(8, 7, 'twins', :alone) AS merged;
+SELECT s.member_id, s.plain, count(*) FROM community.standing AS s WHERE s.program_id = :alone GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(pg_temp.day(:alone, n)) AS days FROM generate_series(135, 147) AS n;
+SELECT l.name, s.rank, s.plain, s.amounts FROM community.standing AS s JOIN community.ladder AS l USING (program_id, ladder_id)
+WHERE s.program_id = :alone AND s.member_id = 7 ORDER BY 1;
+SELECT m.name, community.measure_value(7, m.name, tstzrange('2024-10-26 15:30+00'::timestamptz - v.length, '2024-10-26 15:30+00', '(]'), :alone)
+FROM (VALUES ('spend', interval '20 days'), ('orders', '1 month'), ('days', '6 days'), ('friends', '8 days'), ('first', '15 days')) AS v (name, length) JOIN community.measure AS m USING (name)
+WHERE m.program_id = :alone ORDER BY 1;
 SELECT * FROM community.check_installation('full', :fast);

@@ -144,7 +144,7 @@ close_member(const Merge *merge)
 	tier_close_seats(merge->program, merge->from,
 					 psprintf("merged into member %lld",
 							  (long long) merge->into));
-	tier_touch_member(merge->program, merge->into);
+	tier_note_merge(merge->program, merge->into);
 }
 
 /* merge_members(from_member, into_member, key, program) -> boolean */

@@ -42,6 +42,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "storage/bufmgr.h"
+#include "storage/bufpage.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
 #include "storage/proc.h"
@@ -360,6 +361,21 @@ has_locked(const CoreTable *table)
 		table->locked_below == GetCurrentSubTransactionId();
 }
 
+/* Has it, for one that uses the same table for no less? */
+static bool
+is_locked(const CoreTable *table)
+{
+	const CoreTable *other;
+
+	if (has_locked(table))
+		return true;
+	for (other = known_tables; other != NULL; other = other->next)
+		if (other->table_id == table->table_id && has_locked(other) &&
+			(other->use != CORE_TABLE_READ || table->use == CORE_TABLE_READ))
+			return true;
+	return false;
+}
+
 /*
  * May the functions below be called?  To be asked before each use.  The table
  * is locked, so that what was found stays true until the transaction ends.
@@ -386,7 +402,7 @@ core_table_is_usable(CoreTable *table)
 			examine(table);
 		if (!table->usable)
 			return false;
-		if (has_locked(table))
+		if (is_locked(table))
 			break;
 		/* tells us of changes, and keeps further ones out */
 		LockRelationOid(table->table_id, table->use == CORE_TABLE_READ ?
@@ -395,6 +411,21 @@ core_table_is_usable(CoreTable *table)
 		table->locked_below = GetCurrentSubTransactionId();
 	} while (!table->valid);
 	return true;
+}
+
+/*
+ * Has it ever had a row?  A row has its place before anybody can see it, and
+ * places go only when nobody can see any of them; so whatever the snapshot,
+ * none is missed.
+ */
+bool
+core_table_has_blocks(CoreTable *table)
+{
+	Relation	relation = table_open(table->table_id, NoLock);
+	BlockNumber nblocks = RelationGetNumberOfBlocks(relation);
+
+	table_close(relation, NoLock);
+	return nblocks > 0;
 }
 
 /* ----- finding a row ----- */
@@ -494,41 +525,105 @@ set_range_keys(ScanKey scan_keys, const CoreTable *table, Relation relation,
 				 narrow ? Int32GetDatum((int32) to) : Int64GetDatum(to));
 }
 
+struct CoreScanner
+{
+	const CoreTable *table;
+	MemoryContext context;
+	Relation	relation;
+	Relation	index;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;
+	IndexScanDesc scan;
+	bool		busy;
+};
+
+/* Open a table for any number of scans, all with one snapshot. */
+CoreScanner *
+core_table_begin_scan(CoreTable *table, Snapshot snapshot)
+{
+	CoreScanner *scanner = palloc_object(CoreScanner);
+
+	scanner->table = table;
+	scanner->context = CurrentMemoryContext;
+	scanner->relation = table_open(table->table_id, NoLock);
+	scanner->index = index_open(table->index_id, AccessShareLock);
+	scanner->snapshot = RegisterSnapshot(snapshot);
+	scanner->slot = table_slot_create(scanner->relation, NULL);
+	scanner->scan = core_index_beginscan(scanner->relation, scanner->index,
+										 scanner->snapshot,
+										 table->nkeys + 1);
+	scanner->busy = false;
+	return scanner;
+}
+
+/* The scan keeps what it allocates from row to row. */
+static bool
+next_row(CoreScanner *scanner, ScanDirection direction)
+{
+	MemoryContext caller = MemoryContextSwitchTo(scanner->context);
+	bool		found = index_getnext_slot(scanner->scan, direction,
+										   scanner->slot);
+
+	if (found)
+		slot_getallattrs(scanner->slot);
+	MemoryContextSwitchTo(caller);
+	return found;
+}
+
 /*
  * Visit the rows that the snapshot sees, in order, whose last key, a number
  * or a time, is above "after" and at most "to", and whose other keys are
  * these.  Values are those in the page: whoever wants to keep them copies
- * them.
+ * them.  False, and nothing is visited, while another scan goes on.
  */
-void
-core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys, int64 after,
-				int64 to, bool backward, CoreVisit visit, void *arg)
+bool
+core_table_scan_with(CoreScanner *scanner, const Datum *keys, int64 after,
+					 int64 to, bool backward, CoreVisit visit, void *arg)
 {
-	Relation	relation = table_open(table->table_id, NoLock);
-	Relation	index = index_open(table->index_id, AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	ScanDirection direction = backward ? BackwardScanDirection :
+	ForwardScanDirection;
 	ScanKeyData scan_keys[CORE_MAX_KEYS + 1];
-	int			last = table->nkeys - 1;
-	IndexScanDesc scan;
-	bool		goes_on = true;
+	int			nkeys = scanner->table->nkeys + 1;
 
-	set_range_keys(scan_keys, table, relation, index, keys, after, to);
-	snapshot = RegisterSnapshot(snapshot);
-	scan = core_index_beginscan(relation, index, snapshot, last + 2);
-	index_rescan(scan, scan_keys, last + 2, NULL, 0);
-	while (goes_on &&
-		   index_getnext_slot(scan, backward ? BackwardScanDirection :
-							  ForwardScanDirection, slot))
+	if (scanner->busy)
+		return false;
+	scanner->busy = true;
+	set_range_keys(scan_keys, scanner->table, scanner->relation,
+				   scanner->index, keys, after, to);
+	index_rescan(scanner->scan, scan_keys, nkeys, NULL, 0);
+	while (next_row(scanner, direction))
 	{
 		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		goes_on = visit(slot->tts_values, slot->tts_isnull, arg);
+		if (!visit(scanner->slot->tts_values, scanner->slot->tts_isnull, arg))
+			break;
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	UnregisterSnapshot(snapshot);
-	index_close(index, NoLock);
-	table_close(relation, NoLock);
+	ExecClearTuple(scanner->slot);
+	scanner->busy = false;
+	return true;
+}
+
+void
+core_table_end_scan(CoreScanner *scanner)
+{
+	index_endscan(scanner->scan);
+	ExecDropSingleTupleTableSlot(scanner->slot);
+	UnregisterSnapshot(scanner->snapshot);
+	index_close(scanner->index, NoLock);
+	table_close(scanner->relation, NoLock);
+	pfree(scanner);
+}
+
+/* The same for one scan alone. */
+void
+core_table_scan(CoreTable *table, Snapshot snapshot, const Datum *keys,
+				int64 after, int64 to, bool backward, CoreVisit visit,
+				void *arg)
+{
+	CoreScanner *scanner = core_table_begin_scan(table, snapshot);
+
+	(void) core_table_scan_with(scanner, keys, after, to, backward, visit,
+								arg);
+	core_table_end_scan(scanner);
 }
 
 /*
@@ -1178,35 +1273,73 @@ core_table_begin_update(CoreTable *table)
 }
 
 /*
- * Find a row, to be changed by core_table_change_row(); false if not there.
+ * Put the version that the snapshot sees of the row at an entry of the index
+ * into the slot, as a copy; false when it sees none, and "dead" when nobody
+ * does.
  *
- * An index scan prunes each page that it comes to, and a page that is nearly
- * full would be pruned for nearly each update, of one dead version.  So look
- * at the first version without that; where it is dead, versions pile up, and
- * the ordinary way prunes and marks what it finds dead.
+ * An index scan prunes each page that it comes to, and a page that is filled
+ * as far as it should be would be pruned for each update, of one dead version.
+ * So that is left for when the next version would not fit.
  */
+static bool
+fetch_version(CoreUpdate *update, ItemPointer entry, bool *dead)
+{
+	Relation	relation = update->target.relation;
+	BufferHeapTupleTableSlot *slot =
+	(BufferHeapTupleTableSlot *) update->slot;
+	HeapTuple	tuple = &slot->base.tupdata;
+	ItemPointerData tid = *entry;
+	Buffer		buffer = ReadBuffer(relation,
+									ItemPointerGetBlockNumber(entry));
+	bool		found;
+	Size		room;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	room = PageGetHeapFreeSpace(BufferGetPage(buffer));
+	found = heap_hot_search_buffer(&tid, relation, buffer, update->snapshot,
+								   tuple, dead, true);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (found)
+	{
+		tuple->t_tableOid = RelationGetRelid(relation);
+		ExecStoreBufferHeapTuple(tuple, update->slot, buffer);
+		ExecMaterializeSlot(update->slot);
+		if (room < 2 * MAXALIGN(tuple->t_len))
+			heap_page_prune_opt(relation, buffer);
+	}
+	ReleaseBuffer(buffer);
+	return found;
+}
+
+/* Find a row, to be changed by core_table_change_row(); false if not there. */
 bool
 core_table_find_row(CoreUpdate *update, Datum *keys)
 {
 	Relation	relation = update->target.relation;
+	bool		is_heap = relation->rd_rel->relam == HEAP_TABLE_AM_OID;
 	MemoryContext caller = MemoryContextSwitchTo(update->target.scratch);
 	IndexScanDesc scan;
-	ItemPointer first;
+	ItemPointer entry;
 	bool		found = false;
 
 	scan = begin_probe(update->table, relation, update->index,
 					   update->snapshot, keys);
-	first = index_getnext_tid(scan, ForwardScanDirection);
-	if (first != NULL)
-		found = table_tuple_fetch_row_version(relation, first,
-											  update->snapshot, update->slot);
-	if (first != NULL && !found)
+	while (!found &&
+		   (entry = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
 	{
-		index_rescan(scan, scan->keyData, update->table->nkeys, NULL, 0);
-		found = index_getnext_slot(scan, ForwardScanDirection, update->slot);
+		bool		dead = false;
+
+		if (is_heap)
+		{
+			found = fetch_version(update, entry, &dead);
+			scan->kill_prior_tuple = dead;
+		}
+		else if (index_fetch_heap(scan, update->slot))
+		{
+			ExecMaterializeSlot(update->slot);
+			found = true;
+		}
 	}
-	if (found)
-		ExecMaterializeSlot(update->slot);
 	index_endscan(scan);
 	MemoryContextSwitchTo(caller);
 	return found;

@@ -64,6 +64,7 @@ typedef struct CoreTable
 } CoreTable;
 
 extern bool core_table_is_usable(CoreTable *table);
+extern bool core_table_has_blocks(CoreTable *table);
 extern bool core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
 							 Datum *values, bool *nulls);
 
@@ -94,9 +95,18 @@ extern void core_table_end_read(CoreReader *reader);
 /* What is done with each row of a scan; false ends it. */
 typedef bool (*CoreVisit) (const Datum *values, const bool *nulls, void *arg);
 
-extern void core_table_scan(CoreTable *table, Snapshot snapshot, Datum *keys,
-							int64 after, int64 to, bool backward,
-							CoreVisit visit, void *arg);
+/* Any number of scans of a table that is opened once, one after the other. */
+typedef struct CoreScanner CoreScanner;
+
+extern CoreScanner *core_table_begin_scan(CoreTable *table,
+										  Snapshot snapshot);
+extern bool core_table_scan_with(CoreScanner *scanner, const Datum *keys,
+								 int64 after, int64 to, bool backward,
+								 CoreVisit visit, void *arg);
+extern void core_table_end_scan(CoreScanner *scanner);
+extern void core_table_scan(CoreTable *table, Snapshot snapshot,
+							const Datum *keys, int64 after, int64 to,
+							bool backward, CoreVisit visit, void *arg);
 extern void core_table_scan_all(CoreTable *table, Snapshot snapshot,
 								int ncolumns, CoreVisit visit, void *arg);
 extern int64 core_table_count(CoreTable *table, Snapshot snapshot,

@@ -369,20 +369,20 @@ write_standing(const TierLadders *ladders, const TierProgramLadder *ladder,
 {
 	static CorePlan plan = {
 		.sql = "INSERT INTO community.standing AS s VALUES ($1, $2, $3, $4,"
-		" $5, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15)"
+		" $5, $6, $7, $8, $9, $10, $11, $12::integer, $13, $14, $15, $16)"
 		" ON CONFLICT (program_id, ladder_id, member_id) DO UPDATE SET"
 		" as_of = $4, due = $5, stale_at = $6, falling_at = $7, since = $8,"
 		" ends_at = $9, version_id = $10, seen_id = $11, rank = $12,"
-		" grace = $13, amounts = $14, scores = $15",
+		" grace = $13, plain = $14, amounts = $15, scores = $16",
 		.by_index = true,
-		.nargs = 15,
+		.nargs = 16,
 		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID,
 			TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-			TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, BOOLOID, INT8ARRAYOID,
-		FLOAT8ARRAYOID}
+			TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, BOOLOID, BOOLOID,
+		INT8ARRAYOID, FLOAT8ARRAYOID}
 	};
 	const TierState *state = &work->run.state;
-	Datum		values[15];
+	Datum		values[16];
 
 	values[0] = Int64GetDatum(ladders->program);
 	values[1] = Int64GetDatum(ladder->id);
@@ -398,9 +398,10 @@ write_standing(const TierLadders *ladders, const TierProgramLadder *ladder,
 	values[10] = Int64GetDatum(ladder->newest);
 	values[11] = Int64GetDatum(state->rank);
 	values[12] = BoolGetDatum(state->grace);
-	values[13] = tier_amounts_array(state->amounts,
+	values[13] = BoolGetDatum(work->plain);
+	values[14] = tier_amounts_array(state->amounts,
 									work->algo.ngauges);
-	values[14] = tier_scores_array(&work->algo, state);
+	values[15] = tier_scores_array(&work->algo, state);
 	core_run(&plan, values, NULL, false);
 }
 

@@ -79,9 +79,8 @@ typedef struct Correction
 /* A look at events. */
 typedef struct Look
 {
-	const TierReader *reader;
+	TierReader *reader;
 	const TierMeter *meter;
-	Snapshot	snapshot;
 	TierVisit	visit;
 	void	   *arg;
 } Look;
@@ -94,37 +93,93 @@ note_row(const Datum *values, const bool *nulls, void *arg)
 }
 
 /*
- * Make ready to read events of a member.  False when that must be left to
- * SQL: a table is not as installed, or the member bears what others did.
+ * Visit rows of a table through a scan of the reader's, which is opened when
+ * it is needed first.  While that one goes on, another one is made.
  */
-bool
-tier_begin_reading(int64 program, int64 member, TierReader *reader)
+static void
+scan_with(TierReader *reader, CoreScanner **scanner, CoreTable *table,
+		  const Datum *keys, int64 after, int64 to, bool backward,
+		  CoreVisit visit, void *arg)
 {
-	Snapshot	snapshot;
+	if (*scanner == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(reader->context);
+
+		*scanner = core_table_begin_scan(table, reader->snapshot);
+		MemoryContextSwitchTo(caller);
+	}
+	if (!core_table_scan_with(*scanner, keys, after, to, backward, visit,
+							  arg))
+		core_table_scan(table, reader->snapshot, keys, after, to, backward,
+						visit, arg);
+}
+
+/*
+ * See whether any event of a member was corrected.  False when it bears what
+ * others did.
+ */
+static bool
+look_closer(TierReader *reader)
+{
 	Datum		keys[2];
 	bool		bears = false;
 
+	keys[0] = Int64GetDatum(reader->program);
+	keys[1] = Int64GetDatum(reader->member);
+	core_table_scan(&merge_by_bearer, reader->snapshot, keys,
+					reader->member - 1, reader->member, false, note_row,
+					&bears);
+	if (!bears)
+		scan_with(reader, &reader->by_corrected, &event_by_corrected, keys,
+				  PG_INT64_MIN, PG_INT64_MAX, false, note_row,
+				  &reader->corrected);
+	return !bears;
+}
+
+/*
+ * Make ready to read events of a member, who is locked, so that one snapshot
+ * does for all of it.  False when that must be left to SQL: a table is not as
+ * installed, or the member bears what others did.  "plain" says that it does
+ * not, and that none of its events was corrected.
+ */
+bool
+tier_begin_reading(int64 program, int64 member, bool plain,
+				   MemoryContext context, TierReader *reader)
+{
 	if (reader->ready)
 		return true;
 	if (!core_table_is_usable(&event_by_time) ||
 		!core_table_is_usable(&event_by_target) ||
 		!core_table_is_usable(&event_by_corrected) ||
-		!core_table_is_usable(&merge_by_bearer))
+		(!plain && !core_table_is_usable(&merge_by_bearer)))
 		return false;
 	reader->program = program;
 	reader->member = member;
 	reader->corrected = false;
-	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	keys[0] = Int64GetDatum(program);
-	keys[1] = Int64GetDatum(member);
-	core_table_scan(&merge_by_bearer, snapshot, keys, member - 1, member,
-					false, note_row, &bears);
-	if (!bears)
-		core_table_scan(&event_by_corrected, snapshot, keys, PG_INT64_MIN,
-						PG_INT64_MAX, false, note_row, &reader->corrected);
-	UnregisterSnapshot(snapshot);
-	reader->ready = !bears;
-	return !bears;
+	reader->context = context;
+	reader->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	reader->ready = true;
+	if (plain || look_closer(reader))
+		return true;
+	tier_end_reading(reader);
+	return false;
+}
+
+/* Close what was opened for it. */
+void
+tier_end_reading(TierReader *reader)
+{
+	CoreScanner *const scanners[] = {reader->by_time, reader->by_target,
+	reader->by_corrected};
+	int			i;
+
+	if (!reader->ready)
+		return;
+	for (i = 0; i < lengthof(scanners); i++)
+		if (scanners[i] != NULL)
+			core_table_end_scan(scanners[i]);
+	UnregisterSnapshot(reader->snapshot);
+	reader->ready = false;
 }
 
 static bool
@@ -166,9 +221,9 @@ visit_event(const Datum *values, const bool *nulls, void *arg)
 
 		keys[0] = values[CORE_EVENT_PROGRAM];
 		keys[1] = values[CORE_EVENT_MEMBER];
-		core_table_scan(&event_by_corrected, look->snapshot, keys,
-						item.id - 1, item.id, false, add_correction,
-						&correction);
+		scan_with(look->reader, &look->reader->by_corrected,
+				  &event_by_corrected, keys, item.id - 1, item.id, false,
+				  add_correction, &correction);
 	}
 	item.at = DatumGetTimestampTz(values[CORE_EVENT_OCCURRED_AT]);
 	item.amount = DatumGetInt64(values[CORE_EVENT_AMOUNT]) +
@@ -188,24 +243,26 @@ visit_event(const Datum *values, const bool *nulls, void *arg)
  * that counterpart.  The item is good while it is visited.
  */
 void
-tier_read_events(const TierReader *reader, const int64 *target,
+tier_read_events(TierReader *reader, const int64 *target,
 				 const TierMeter *meter, TimestampTz after, TimestampTz to,
 				 bool backward, TierVisit visit, void *arg)
 {
-	Look		look = {reader, meter, NULL, visit, arg};
+	Look		look = {reader, meter, visit, arg};
 	Datum		keys[3];
 
 	if (after >= to)
 		return;
 	keys[0] = Int64GetDatum(reader->program);
 	keys[1] = Int64GetDatum(reader->member);
-	if (target != NULL)
-		keys[2] = Int64GetDatum(*target);
-	look.snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	core_table_scan(target == NULL ? &event_by_time : &event_by_target,
-					look.snapshot, keys, after, to, backward, visit_event,
-					&look);
-	UnregisterSnapshot(look.snapshot);
+	if (target == NULL)
+	{
+		scan_with(reader, &reader->by_time, &event_by_time, keys, after, to,
+				  backward, visit_event, &look);
+		return;
+	}
+	keys[2] = Int64GetDatum(*target);
+	scan_with(reader, &reader->by_target, &event_by_target, keys, after, to,
+			  backward, visit_event, &look);
 }
 
 /* ----- which of several events counts a day or a counterpart ----- */
@@ -241,7 +298,7 @@ visit_other(const TierItem *item, void *arg)
  * else any other one of that time will do.
  */
 bool
-tier_find_same(const TierReader *reader, const TierLadders *ladders,
+tier_find_same(TierReader *reader, const TierLadders *ladders,
 			   const TierMeter *meter, const TierItem *item, bool backward,
 			   TimestampTz limit, bool strictly, TimestampTz *at)
 {

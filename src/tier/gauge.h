@@ -28,14 +28,14 @@ typedef struct TierItem
 typedef bool (*TierVisit) (const TierItem *item, void *arg);
 
 /* event_read.c */
-extern bool tier_begin_reading(int64 program, int64 member,
-							   TierReader *reader);
-extern void tier_read_events(const TierReader *reader,
-							 const int64 *target, const TierMeter *meter,
-							 TimestampTz after, TimestampTz to,
-							 bool backward, TierVisit visit, void *arg);
-extern bool tier_find_same(const TierReader *reader,
-						   const TierLadders *ladders,
+extern bool tier_begin_reading(int64 program, int64 member, bool plain,
+							   MemoryContext context, TierReader *reader);
+extern void tier_end_reading(TierReader *reader);
+extern void tier_read_events(TierReader *reader, const int64 *target,
+							 const TierMeter *meter, TimestampTz after,
+							 TimestampTz to, bool backward, TierVisit visit,
+							 void *arg);
+extern bool tier_find_same(TierReader *reader, const TierLadders *ladders,
 						   const TierMeter *meter, const TierItem *item,
 						   bool backward, TimestampTz limit, bool strictly,
 						   TimestampTz *at);

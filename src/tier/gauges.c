@@ -43,7 +43,7 @@ typedef struct Reading
 	int			gauge;
 	TimestampTz until;
 	int			ahead;
-	const TierReader *reader;	/* of one member, without SQL */
+	TierReader *reader;			/* of one member, without SQL */
 	TimestampTz falls_to;		/* for that one */
 	TierWork   *work;			/* of all members */
 	int			nstretches;

@@ -334,6 +334,15 @@ read_requirements(TierLadders *ladders)
 	}
 }
 
+/* Does it ask in which year of membership a time is? */
+static bool
+has_anniversary(const TierRules *rules)
+{
+	return (rules->has_promotion_period &&
+			rules->promotion_period.kind == PERIOD_ANNIVERSARY) ||
+		(rules->has_rounding && rules->rounding.kind == PERIOD_ANNIVERSARY);
+}
+
 static void
 finish(TierLadders *ladders)
 {
@@ -345,8 +354,12 @@ finish(TierLadders *ladders)
 		TierLadder *algo = &ladders->ladders[i].algo;
 
 		for (j = 0; j < algo->nversions; j++)
+		{
 			ladders->ladders[i].drops |=
 				algo->versions[j].demotion == TIER_DEMOTE_ON_DROP;
+			ladders->ladders[i].asks_joining |=
+				has_anniversary(algo->versions[j].rules);
+		}
 		for (j = 0; j < algo->ngauges; j++)
 		{
 			ladders->ladders[i].has_fractions |=
@@ -354,7 +367,11 @@ finish(TierLadders *ladders)
 			ladders->ladders[i].has_anniversaries |=
 				ladders->ladders[i].meters[j].period.kind ==
 				PERIOD_ANNIVERSARY;
+			ladders->ladders[i].asks_joining |=
+				ladders->ladders[i].meters[j].kind == TIER_MEMBERSHIP_DAYS;
 		}
+		ladders->ladders[i].asks_joining |=
+			ladders->ladders[i].has_anniversaries;
 	}
 }
 

@@ -443,6 +443,31 @@ tier_touch_member(int64 program, int64 member)
 	core_run(&plan, values, NULL, false);
 }
 
+/*
+ * A member, who is locked, bears what another did from now on.  That is worked
+ * out later, and nothing is added to the standing without a look at it.
+ */
+void
+tier_note_merge(int64 program, int64 into)
+{
+	static CorePlan plan = {
+		.sql = "UPDATE community.standing AS s SET plain = false"
+		" FROM (SELECT DISTINCT v.ladder_id FROM community.ladder_version AS v"
+		"  WHERE v.program_id = $1) AS l"
+		" WHERE s.program_id = $1 AND s.ladder_id = l.ladder_id"
+		" AND s.member_id = $2",
+		.by_index = true,
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8OID}
+	};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(program);
+	values[1] = Int64GetDatum(into);
+	core_run(&plan, values, NULL, false);
+	tier_touch_member(program, into);
+}
+
 /* Does any gauge of the program's ladders count that? */
 static bool
 any_counts(int64 program, TierMeasureKind kind, int64 currency_id)

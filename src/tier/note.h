@@ -21,7 +21,9 @@ typedef struct TierAdding
 	TimestampTz due;
 	TimestampTz stale_at;
 	TimestampTz joined_at;
+	bool		plain;			/* nothing else counts, as read */
 	TierReader	reader;
+	MemoryContext context;		/* of what the reader keeps open */
 	bool		falls;			/* by the event itself */
 } TierAdding;
 
@@ -67,7 +69,7 @@ extern bool tier_add_event(const TierLadders *ladders,
 
 /* note_fall.c */
 extern bool tier_let_fall(TierAdding *adding);
-extern bool tier_is_new_to(const TierAdding *adding, const TierMeter *meter);
+extern bool tier_is_new_to(TierAdding *adding, const TierMeter *meter);
 
 /* book.c */
 extern bool tier_book(const TierLadders *ladders,

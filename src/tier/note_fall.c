@@ -211,6 +211,7 @@ tier_let_fall(TierAdding *adding)
 	int			i;
 
 	if (!tier_begin_reading(adding->ladders->program, adding->event->member,
+							adding->plain, adding->context,
 							&adding->reader))
 		return false;
 	adding->stale_at = adding->due;
@@ -222,7 +223,7 @@ tier_let_fall(TierAdding *adding)
 
 /* Is the event the only one of its day, or with its counterpart? */
 bool
-tier_is_new_to(const TierAdding *adding, const TierMeter *meter)
+tier_is_new_to(TierAdding *adding, const TierMeter *meter)
 {
 	const TierNotice *event = adding->event;
 	bool		rolling = meter->period.kind == PERIOD_ROLLING;

@@ -33,13 +33,14 @@ enum
 	STANDING_PROGRAM, STANDING_LADDER, STANDING_MEMBER, STANDING_AS_OF,
 	STANDING_DUE, STANDING_STALE_AT, STANDING_FALLING_AT, STANDING_SINCE,
 	STANDING_ENDS_AT, STANDING_VERSION, STANDING_SEEN, STANDING_RANK,
-	STANDING_GRACE, STANDING_AMOUNTS, STANDING_SCORES, STANDING_COLUMNS
+	STANDING_GRACE, STANDING_PLAIN, STANDING_AMOUNTS, STANDING_SCORES,
+	STANDING_COLUMNS
 };
 
 static const char *const standing_columns[] = {
 	"program_id", "ladder_id", "member_id", "as_of", "due", "stale_at",
 	"falling_at", "since", "ends_at", "version_id", "seen_id", "rank",
-	"grace", "amounts", "scores"
+	"grace", "plain", "amounts", "scores"
 };
 
 static CoreTable standing_table = {
@@ -166,6 +167,7 @@ add_to_gauge(TierAdding *adding, int gauge)
 		case TIER_DISTINCT_DAYS:
 			if (event->occurred_at < adding->state.as_of ||
 				!tier_begin_reading(adding->ladders->program, event->member,
+									adding->plain, adding->context,
 									&adding->reader))
 				return false;
 			more = tier_is_new_to(adding, meter) ? 1 : 0;
@@ -302,6 +304,7 @@ read_standing(TierAdding *adding, const Datum *values)
 	adding->due = DatumGetTimestampTz(values[STANDING_DUE]);
 	adding->stale_at = DatumGetTimestampTz(values[STANDING_STALE_AT]);
 	adding->version = DatumGetInt64(values[STANDING_VERSION]);
+	adding->plain = DatumGetBool(values[STANDING_PLAIN]);
 	adding->falls = false;
 	return true;
 }
@@ -398,9 +401,15 @@ walk_on(TierAdding *adding)
 	TierWork	work = {0};
 
 	if (at <= adding->state.as_of || !is_walked_directly(ladder) ||
-		!core_table_is_usable(&ruling_table) || is_ruled(adding) ||
+		!core_table_is_usable(&ruling_table) ||
+		(core_table_has_blocks(&ruling_table) && is_ruled(adding)) ||
 		!tier_begin_reading(adding->ladders->program, adding->event->member,
-							&adding->reader) ||
+							adding->plain, adding->context,
+							&adding->reader))
+		return false;
+	/* who holds a tier has joined, and then only calendars ask when */
+	adding->joined_at = TIER_PAST;
+	if ((ladder->asks_joining || adding->state.rank == 0) &&
 		!find_joining(adding))
 		return false;
 	adding->state.version = tier_find_version(&ladder->algo,
@@ -463,6 +472,7 @@ tier_add_event(const TierLadders *ladders, const TierProgramLadder *ladder,
 	adding.ladders = ladders;
 	adding.ladder = ladder;
 	adding.event = event;
+	adding.context = CurrentMemoryContext;
 	adding.state.amounts = palloc0_array(int64, ladder->algo.ngauges + 1);
 	adding.state.scores = palloc0_array(double, ladder->algo.ngauges + 1);
 	if (ladder->has_anniversaries && !find_joining(&adding))
@@ -473,6 +483,7 @@ tier_add_event(const TierLadders *ladders, const TierProgramLadder *ladder,
 	update = core_table_begin_update(&standing_table);
 	done = core_table_find_row(update, keys) &&
 		core_table_change_row(update, change_standing, &adding);
+	tier_end_reading(&adding.reader);
 	core_table_end_update(update);
 	return done;
 }

@@ -27,7 +27,8 @@ enum
 {
 	MEMBER_N = 1, MEMBER_JOINED_AT, MEMBER_AS_OF, MEMBER_FALLING_AT,
 	MEMBER_SINCE, MEMBER_ENDS_AT, MEMBER_VERSION, MEMBER_SEEN, MEMBER_RANK,
-	MEMBER_GRACE, MEMBER_AMOUNTS, MEMBER_SCORES, MEMBER_RULED, MEMBER_MERGED
+	MEMBER_GRACE, MEMBER_AMOUNTS, MEMBER_SCORES, MEMBER_RULED, MEMBER_MERGED,
+	MEMBER_CORRECTED
 };
 
 static Datum
@@ -162,7 +163,10 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 		"  WHERE r.program_id = $1 AND r.member_id = u.member_id"
 		"  AND r.ladder_id = $2 AND r.superseded_at IS NULL),"
 		" EXISTS (SELECT FROM community.member_merge AS g"
-		"  WHERE g.program_id = $1 AND g.bearer_id = u.member_id)"
+		"  WHERE g.program_id = $1 AND g.bearer_id = u.member_id),"
+		" EXISTS (SELECT FROM community.event AS c"
+		"  WHERE c.program_id = $1 AND c.member_id = u.member_id"
+		"  AND c.corrects IS NOT NULL)"
 		" FROM unnest($3) WITH ORDINALITY AS u (member_id, n)"
 		" CROSS JOIN LATERAL (SELECT x.joined_at FROM community.member AS x"
 		"  WHERE x.program_id = $1 AND x.member_id = u.member_id OFFSET 0) AS m"
@@ -198,6 +202,8 @@ tier_load(const TierLadders *ladders, const TierProgramLadder *ladder,
 		w->algo = tier_anchored(ladders, ladder, w->joined_at);
 		tier_start(&w->run, &w->algo, w->joined_at);
 		w->from_scratch = !read_standing(i, ladder, w) || scratch;
+		w->plain = !core_bool(i, MEMBER_MERGED) &&
+			!core_bool(i, MEMBER_CORRECTED);
 		w->lasted_since = w->run.state.since;
 		ruled |= core_bool(i, MEMBER_RULED);
 		if (w->from_scratch)

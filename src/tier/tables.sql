@@ -268,6 +268,7 @@
 			seen_id bigint NOT NULL,
 			rank integer NOT NULL,
 			grace boolean NOT NULL,
+			plain boolean NOT NULL,
 			amounts bigint[] NOT NULL,
 			scores double precision[] NOT NULL,
 			CONSTRAINT standing_pkey PRIMARY KEY (program_id, ladder_id, member_id)
@@ -288,6 +289,7 @@
 		COMMENT ON COLUMN community.standing.seen_id IS 'newest version of the ladder when this was worked out, 0 when it must be worked out anew';
 		COMMENT ON COLUMN community.standing.rank IS 'rank of the tier, 0 for none';
 		COMMENT ON COLUMN community.standing.grace IS 'whether the tier is held in grace';
+		COMMENT ON COLUMN community.standing.plain IS 'whether the events of the member alone count, and none of them was ever corrected';
 		COMMENT ON COLUMN community.standing.amounts IS 'value of each gauge, a measure over a period, in whole units';
 		COMMENT ON COLUMN community.standing.scores IS 'values of gauges that are fractions; empty where there are none';
 	END IF;

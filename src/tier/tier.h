@@ -18,6 +18,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "core/table.h"
 #include "period/period.h"
 #include "tier/tier_algo.h"
 
@@ -72,6 +73,7 @@ typedef struct TierProgramLadder
 	bool		has_functions;
 	bool		has_fractions;	/* any gauge that is no whole number */
 	bool		has_anniversaries;	/* any that depends on joining */
+	bool		asks_joining;	/* anything else that does, too */
 	TierLadder	algo;
 	TierMeter  *meters;			/* one for each gauge */
 } TierProgramLadder;
@@ -124,6 +126,11 @@ typedef struct TierReader
 	int64		program;
 	int64		member;
 	bool		corrected;		/* has any of them been? */
+	Snapshot	snapshot;
+	MemoryContext context;		/* that lives as long as this */
+	CoreScanner *by_time;		/* NULL while not needed */
+	CoreScanner *by_target;
+	CoreScanner *by_corrected;
 } TierReader;
 
 /* A member on a ladder, while it is worked on. */
@@ -133,8 +140,9 @@ typedef struct TierWork
 	TimestampTz joined_at;
 	bool		from_scratch;	/* or from where the standing is */
 	bool		has_standing;
+	bool		plain;			/* counts own events that none corrects */
 	bool		past_only;		/* without what happens after the time */
-	const TierReader *reader;	/* of one member, NULL to read by SQL */
+	TierReader *reader;			/* of one member, NULL to read by SQL */
 	TimestampTz lasted_since;	/* beginning of the tenure gone on from */
 	TierLadder	algo;			/* with the member's calendar */
 	TierRun		run;
@@ -229,6 +237,7 @@ extern void tier_note_recorded(int64 program, bool keep);
 extern void tier_note_earned(int64 program, int64 member,
 							 int64 currency_id);
 extern void tier_touch_member(int64 program, int64 member);
+extern void tier_note_merge(int64 program, int64 into);
 extern void tier_note_qualified(int64 program, int64 member);
 extern void tier_work_out(int64 program, int64 *members, int count,
 						  TimestampTz as_of);
