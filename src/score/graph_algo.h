@@ -50,8 +50,16 @@ typedef struct ScoreGraphSlot
 	int32		place;			/* plus 1; 0 is an empty slot */
 } ScoreGraphSlot;
 
+/* Ask for memory that is needed soon, so far ahead in an array. */
+#if defined(__GNUC__)
+#define score_prefetch(address)	__builtin_prefetch(address)
+#else
+#define score_prefetch(address)	((void) 0)
+#endif
+#define SCORE_GRAPH_AHEAD		32
+
 /* Rows that wait for their places. */
-#define SCORE_GRAPH_BATCH		256
+#define SCORE_GRAPH_BATCH		64
 
 typedef struct ScoreGraphBatch
 {
@@ -81,8 +89,14 @@ typedef struct ScoreGraph
 	int32		nodes;
 	int64		room;
 	int64	   *ids;
+	int64		least;			/* id, and greatest */
+	int64		greatest;
+
+	/* places of ids: of a range, or by hashing; one of the two is NULL */
+	int			map_bits;
+	int32	   *places;			/* plus 1; 0 where there is none */
+	int64		base;			/* id of the first of them */
 	ScoreGraphSlot *slots;
-	int			slot_bits;
 
 	int64		edges;
 	int64		nblocks;
@@ -159,7 +173,10 @@ typedef struct ScoreGraphShape
 	bool		sorted;			/* do the entries of a node ascend? */
 } ScoreGraphShape;
 
-/* Entries side by side: those of node i from starts[i] to starts[i + 1]. */
+/*
+ * Entries side by side: those of node i from starts[i] to starts[i + 1].
+ * SCORE_GRAPH_AHEAD entries more may be read.
+ */
 typedef struct ScoreLayout
 {
 	int32		nodes;

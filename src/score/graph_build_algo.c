@@ -3,10 +3,12 @@
  * graph_build_algo.c
  *	  A graph from rows of ids: places for the ids, edges in blocks.
  *
- * Ids become places by a hash table.  Rows are taken in batches, so that all
- * slots that a batch needs are asked for before the first is looked at: most
- * of the time would otherwise be spent waiting for memory.  When all rows are
- * there, places are given anew in the order of the ids.
+ * Ids become places by a table of the range that they lie in, as long as that
+ * takes no more memory than a hash table, and by that otherwise.  Rows are
+ * taken in batches, so that all that a batch needs is asked for before the
+ * first is looked at: most of the time would otherwise be spent waiting for
+ * memory.  When all rows are there, places are given anew in the order of the
+ * ids.
  *
  * Pure: no server calls but for memory.
  *
@@ -20,19 +22,17 @@
 #include "score/graph_algo.h"
 
 #define FIRST_ROOM		1024
-#define FIRST_SLOT_BITS	11
+#define FIRST_MAP_BITS	11
 #define FIRST_BLOCKS	16
 
 #define FILL_BYTES		((Size) 1 << 23)
 
+/* Places of a range, in the memory of 2^bits slots */
+#define RANGE_OF(bits) \
+	((uint64) (sizeof(ScoreGraphSlot) / sizeof(int32)) << (bits))
+
 #define DIGIT_BITS		11
 #define DIGITS			(1 << DIGIT_BITS)
-
-#if defined(__GNUC__)
-#define prefetch(address)	__builtin_prefetch(address)
-#else
-#define prefetch(address)	((void) 0)
-#endif
 
 /* ----- memory ----- */
 
@@ -89,14 +89,14 @@ home_of(const ScoreGraph *graph, int64 id)
 
 	hash ^= hash >> 32;
 	hash *= UINT64CONST(0x9E3779B97F4A7C15);
-	return hash >> (64 - graph->slot_bits);
+	return hash >> (64 - graph->map_bits);
 }
 
 /* The slot of an id, or the empty one where it belongs. */
 static inline ScoreGraphSlot *
 slot_of(const ScoreGraph *graph, int64 id)
 {
-	uint64		mask = ((uint64) 1 << graph->slot_bits) - 1;
+	uint64		mask = ((uint64) 1 << graph->map_bits) - 1;
 	uint64		at = home_of(graph, id);
 
 	while (graph->slots[at].place != 0 && graph->slots[at].id != id)
@@ -104,37 +104,89 @@ slot_of(const ScoreGraph *graph, int64 id)
 	return &graph->slots[at];
 }
 
-/* Slots for twice as many ids, which are known to differ. */
-static void
-make_slots(ScoreGraph *graph, int bits)
+/* Where the place of an id is noted, which is 0 if it is new. */
+static inline int32 *
+note_of(const ScoreGraph *graph, int64 id)
 {
+	ScoreGraphSlot *slot;
+
+	if (graph->places != NULL)
+		return &graph->places[(uint64) id - (uint64) graph->base];
+	slot = slot_of(graph, id);
+	slot->id = id;
+	return &slot->place;
+}
+
+/* An id is looked for soon. */
+static inline void
+expect_id(const ScoreGraph *graph, int64 id)
+{
+	if (graph->places != NULL)
+		score_prefetch(&graph->places[(uint64) id - (uint64) graph->base]);
+	else
+		score_prefetch(&graph->slots[home_of(graph, id)]);
+}
+
+static void
+end_map(ScoreGraph *graph)
+{
+	score_graph_give_back(graph, graph->places, RANGE_OF(graph->map_bits),
+						  sizeof(int32));
+	score_graph_give_back(graph, graph->slots, (int64) 1 << graph->map_bits,
+						  sizeof(ScoreGraphSlot));
+	graph->places = NULL;
+	graph->slots = NULL;
+}
+
+/* A map for so many ids between the least and the greatest. */
+static void
+make_map(ScoreGraph *graph, int64 room)
+{
+	uint64		range = (uint64) graph->greatest - (uint64) graph->least;
+	int			bits = FIRST_MAP_BITS;
 	int64		i;
 
-	if (graph->slots != NULL)
-		score_graph_give_back(graph, graph->slots,
-							  (int64) 1 << graph->slot_bits,
-							  sizeof(ScoreGraphSlot));
-	graph->slots = NULL;
-	graph->slots = score_graph_take(graph, (int64) 1 << bits,
-									sizeof(ScoreGraphSlot), true);
-	graph->slot_bits = bits;
+	while (room * 2 > (int64) 1 << bits)
+		bits++;
+	end_map(graph);
+	graph->map_bits = bits;
+	if (range < RANGE_OF(bits))
+	{
+		uint64		below = (RANGE_OF(bits) - range) / 2;
+		uint64		least = (uint64) graph->least - (uint64) PG_INT64_MIN;
+
+		graph->base = graph->least - (int64) Min(below, least);
+		graph->places = score_graph_take(graph, RANGE_OF(bits),
+										 sizeof(int32), true);
+	}
+	else
+		graph->slots = score_graph_take(graph, (int64) 1 << bits,
+										sizeof(ScoreGraphSlot), true);
 	for (i = 0; i < graph->nodes; i++)
 	{
-		ScoreGraphSlot *slot;
-
 		if (i % SCORE_GRAPH_CHUNK == 0)
 			graph->care.interrupt();
-		if (i + 16 < graph->nodes)
-			prefetch(&graph->slots[home_of(graph, graph->ids[i + 16])]);
-		slot = slot_of(graph, graph->ids[i]);
-		slot->id = graph->ids[i];
-		slot->place = (int32) i + 1;
+		if (i + SCORE_GRAPH_AHEAD < graph->nodes)
+			expect_id(graph, graph->ids[i + SCORE_GRAPH_AHEAD]);
+		*note_of(graph, graph->ids[i]) = (int32) i + 1;
 	}
 }
 
-/* Room for so many ids more, and slots at most half of which are taken. */
+/* Does the map hold so many ids more, between two? */
+static bool
+map_holds(const ScoreGraph *graph, int64 more, int64 least, int64 greatest)
+{
+	if (graph->places != NULL)
+		return least >= graph->base &&
+			(uint64) greatest - (uint64) graph->base <
+			RANGE_OF(graph->map_bits);
+	return graph->slots != NULL &&
+		(graph->nodes + more) * 2 <= (int64) 1 << graph->map_bits;
+}
+
+/* Room for so many ids more, between two. */
 static void
-make_room(ScoreGraph *graph, int64 more)
+make_room(ScoreGraph *graph, int64 more, int64 least, int64 greatest)
 {
 	if (graph->nodes + more > SCORE_GRAPH_MAX_NODES)
 		graph->care.refuse(graph, 0, graph->care.arg);
@@ -145,22 +197,24 @@ make_room(ScoreGraph *graph, int64 more)
 		graph->room *= 2;
 		graph->ids = repalloc_huge(graph->ids, graph->room * sizeof(int64));
 	}
-	if ((graph->nodes + more) * 2 > (int64) 1 << graph->slot_bits)
-		make_slots(graph, graph->slot_bits + 1);
+	graph->least = Min(graph->least, least);
+	graph->greatest = Max(graph->greatest, greatest);
+	if (!map_holds(graph, more, least, greatest))
+		make_map(graph, graph->nodes + more);
 }
 
 /* The place of an id, for which there is room. */
 static inline int32
 place_of(ScoreGraph *graph, int64 id)
 {
-	ScoreGraphSlot *slot = slot_of(graph, id);
+	int32	   *note = note_of(graph, id);
 
-	if (slot->place == 0)
+	if (*note == 0)
 	{
-		slot->id = graph->ids[graph->nodes] = id;
-		slot->place = ++graph->nodes;
+		graph->ids[graph->nodes] = id;
+		*note = ++graph->nodes;
 	}
-	return slot->place - 1;
+	return *note - 1;
 }
 
 ScoreGraph *
@@ -172,7 +226,8 @@ score_graph_begin(const ScoreGraphCare *care, bool weighted)
 	graph->weighted = weighted;
 	graph->room = FIRST_ROOM;
 	graph->ids = score_graph_take(graph, graph->room, sizeof(int64), false);
-	make_slots(graph, FIRST_SLOT_BITS);
+	graph->least = PG_INT64_MAX;
+	graph->greatest = PG_INT64_MIN;
 	graph->block_room = FIRST_BLOCKS;
 	graph->blocks = palloc_array(ScoreGraphBlock, FIRST_BLOCKS);
 	return graph;
@@ -182,7 +237,7 @@ score_graph_begin(const ScoreGraphCare *care, bool weighted)
 void
 score_graph_add_node(ScoreGraph *graph, int64 id)
 {
-	make_room(graph, 1);
+	make_room(graph, 1, id, id);
 	(void) place_of(graph, id);
 }
 
@@ -214,13 +269,22 @@ void
 score_graph_flush(ScoreGraph *graph)
 {
 	ScoreGraphBatch *batch = &graph->batch;
+	int64		least = PG_INT64_MAX;
+	int64		greatest = PG_INT64_MIN;
 	int			i;
 
-	make_room(graph, 2 * batch->count);
+	if (batch->count == 0)
+		return;
 	for (i = 0; i < batch->count; i++)
 	{
-		prefetch(&graph->slots[home_of(graph, batch->sources[i])]);
-		prefetch(&graph->slots[home_of(graph, batch->targets[i])]);
+		least = Min(least, Min(batch->sources[i], batch->targets[i]));
+		greatest = Max(greatest, Max(batch->sources[i], batch->targets[i]));
+	}
+	make_room(graph, 2 * batch->count, least, greatest);
+	for (i = 0; i < batch->count; i++)
+	{
+		expect_id(graph, batch->sources[i]);
+		expect_id(graph, batch->targets[i]);
 	}
 	for (i = 0; i < batch->count; i++)
 	{
@@ -304,9 +368,9 @@ give_places(ScoreGraph *graph, int32 *ranks)
 	{
 		if (i % SCORE_GRAPH_CHUNK == 0)
 			graph->care.interrupt();
-		if (i + 16 < graph->nodes)
-			prefetch(&graph->slots[home_of(graph, graph->ids[i + 16])]);
-		ranks[slot_of(graph, graph->ids[i])->place - 1] = (int32) i;
+		if (i + SCORE_GRAPH_AHEAD < graph->nodes)
+			expect_id(graph, graph->ids[i + SCORE_GRAPH_AHEAD]);
+		ranks[*note_of(graph, graph->ids[i]) - 1] = (int32) i;
 	}
 }
 
@@ -348,9 +412,7 @@ score_graph_finish(ScoreGraph *graph)
 	graph->ids = sorted;
 	ranks = score_graph_take(graph, graph->nodes, sizeof(int32), false);
 	give_places(graph, ranks);
-	score_graph_give_back(graph, graph->slots, (int64) 1 << graph->slot_bits,
-						  sizeof(ScoreGraphSlot));
-	graph->slots = NULL;
+	end_map(graph);
 	move_edges(graph, ranks);
 	score_graph_give_back(graph, ranks, graph->nodes, sizeof(int32));
 }

@@ -37,9 +37,8 @@ score_graph_layout_memory(const ScoreGraph *graph,
 						  const ScoreGraphShape *shape)
 {
 	Size		size = ((Size) graph->nodes + 2) * sizeof(int64) +
-	entries_of(graph, shape) * (sizeof(int32) +
-								(keeps_weights(graph, shape) ?
-								 sizeof(double) : 0));
+	(entries_of(graph, shape) + SCORE_GRAPH_AHEAD) *
+	(sizeof(int32) + (keeps_weights(graph, shape) ? sizeof(double) : 0));
 
 	if (shape->sorted)
 		size *= 2;
@@ -49,9 +48,11 @@ score_graph_layout_memory(const ScoreGraph *graph,
 }
 
 static void
-begin_layout(ScoreGraph *graph, ScoreLayout *layout, int64 room,
+begin_layout(ScoreGraph *graph, ScoreLayout *layout, int64 entries,
 			 bool weights)
 {
+	int64		room = entries + SCORE_GRAPH_AHEAD;
+
 	layout->nodes = graph->nodes;
 	layout->room = room;
 	layout->starts = score_graph_take(graph, (int64) graph->nodes + 2,
@@ -115,6 +116,17 @@ put_entry(ScoreLayout *layout, int32 node, int32 end, double weight)
 		layout->weights[at] = weight;
 }
 
+/* An edge is looked at soon. */
+static inline void
+expect_edge(const ScoreGraphEdge *edge, bool out, bool in,
+			const ScoreLayout *layout)
+{
+	if (out)
+		score_prefetch(&layout->starts[edge->source + 1]);
+	if (in)
+		score_prefetch(&layout->starts[edge->target + 1]);
+}
+
 static void
 count_entries(const ScoreGraph *graph, const ScoreGraphShape *shape,
 			  ScoreLayout *layout)
@@ -135,6 +147,8 @@ count_entries(const ScoreGraph *graph, const ScoreGraphShape *shape,
 		{
 			bool		loop = edges[j].source == edges[j].target;
 
+			expect_edge(&edges[Min(j + SCORE_GRAPH_AHEAD, count - 1)], out, in,
+						layout);
 			if (loop && !shape->loops)
 				continue;
 			if (out)
@@ -168,6 +182,8 @@ fill_entries(const ScoreGraph *graph, const ScoreGraphShape *shape,
 			int32		target = block->edges[j].target;
 			double		weight = block->weights ? block->weights[j] : 1.0;
 
+			expect_edge(&block->edges[Min(j + SCORE_GRAPH_AHEAD, count - 1)],
+						out, in, layout);
 			if (source == target && !shape->loops)
 				continue;
 			if (out)
@@ -276,4 +292,7 @@ score_graph_lay_out(ScoreGraph *graph, const ScoreGraphShape *shape,
 		merge_entries(graph, shape->merge, layout);
 	if (shape->sorted)
 		turn_about(graph, layout);
+	/* whoever looks ahead finds some node there */
+	memset(layout->ends + layout->starts[layout->nodes], 0,
+		   SCORE_GRAPH_AHEAD * sizeof(int32));
 }

@@ -15,9 +15,9 @@
  * elsewhere, two such systems are mixed: see mix_dangling().
  *
  * It is solved by going through the nodes over and over and putting each new
- * value to use at once (Gauss-Seidel), which takes about half the rounds of
- * the power method.  What a round has changed, times d, is an upper bound of
- * what one step of the power method would change after it.
+ * value to use at once (Gauss-Seidel).  After each round r is scaled so that
+ * both sides have one sum: by that alone the method converges as the power
+ * method does on walks that are put back, and faster than that.
  *
  * Pure: no server calls but for memory.
  *
@@ -57,7 +57,10 @@ gather(const Walk *walk, int64 from, int64 to)
 
 		if (weights == NULL)
 			for (; from < stop; from++)
+			{
+				score_prefetch(&shares[ends[from + SCORE_GRAPH_AHEAD]]);
 				sum += shares[ends[from]];
+			}
 		else
 			for (; from < stop; from++)
 				sum += shares[ends[from]] * weights[from];
@@ -67,41 +70,52 @@ gather(const Walk *walk, int64 from, int64 to)
 	return sum;
 }
 
-/* Go through all nodes once; gives what that has changed. */
+/*
+ * Go through all nodes once.  Gives what that has changed, the sum of all
+ * values and that of those that are stuck.
+ */
 static double
-go_through(const Walk *walk, const double *restart, double *values,
-		   double *total)
+go_through(const Walk *walk, const double *restart, double factor,
+		   double *values, double *total, double *stuck)
 {
 	const int64 *starts = walk->layout.starts;
 	int32		nodes = walk->layout.nodes;
-	double		alike = 1.0 / nodes;
+	double		alike = factor / nodes;
 	double		change = 0.0;
-	double		sum = 0.0;
 	int64		work = 0;
 	int32		i;
 
+	*total = *stuck = 0.0;
 	for (i = 0; i < nodes; i++)
 	{
-		double		value = (restart ? restart[i] : alike) +
+		double		value = (restart ? restart[i] * factor : alike) +
 		gather(walk, starts[i], starts[i + 1]);
 
 		score_graph_worked(walk->graph, &work, starts[i + 1] - starts[i] + 1);
 		change += fabs(value - values[i]);
-		sum += value;
+		*total += value;
+		if (walk->steps[i] == 0.0)
+			*stuck += value;
 		values[i] = value;
 		walk->shares[i] = value * walk->steps[i];
 	}
-	*total = sum;
 	return change;
 }
 
-/* Solve x = r + d M x; false when it takes too many rounds. */
+/*
+ * Solve x = r + d M x but for a factor; false when it takes too many rounds.
+ *
+ * What is left of the equation after a round is, at each node, at most d
+ * times what the round has changed at others, and what the new factor makes of
+ * r: that bounds what one more step would change.
+ */
 static bool
 solve(const Walk *walk, const double *restart, double *values,
 	  double *error)
 {
 	int32		nodes = walk->layout.nodes;
-	double		alike = 1.0 / nodes;
+	double		d = walk->damping;
+	double		factor = 1.0;
 	int			round;
 	int32		i;
 
@@ -109,21 +123,30 @@ solve(const Walk *walk, const double *restart, double *values,
 	{
 		if (i % SCORE_GRAPH_CHUNK == 0)
 			walk->graph->care.interrupt();
-		values[i] = (restart ? restart[i] : alike) / (1.0 - walk->damping);
+		values[i] = (restart ? restart[i] : 1.0 / nodes) / (1.0 - d);
 		walk->shares[i] = values[i] * walk->steps[i];
 	}
-	*error = 0.0;
 	for (round = 0; round < walk->max_steps; round++)
 	{
 		double		total;
-		double		change = go_through(walk, restart, values, &total);
+		double		stuck;
+		double		change = go_through(walk, restart, factor, values, &total,
+										&stuck);
+		double		balanced = (1.0 - d) * total + d * stuck;
 
 		walk->graph->care.interrupt();
-		*error = change * walk->damping / total;
+		*error = (d * change + fabs(balanced - factor)) / total;
+		factor = balanced;
 		if (*error <= walk->tolerance)
-			return true;
+			break;
 	}
-	return false;
+	for (i = 0; i < nodes; i++)
+	{
+		if (i % SCORE_GRAPH_CHUNK == 0)
+			walk->graph->care.interrupt();
+		values[i] /= factor;
+	}
+	return round < walk->max_steps;
 }
 
 /* The weight of the edges out of each node, turned into a factor. */
@@ -138,6 +161,7 @@ find_steps(Walk *walk)
 	for (i = 0; i < entries; i++)
 	{
 		score_graph_worked(walk->graph, &work, 1);
+		score_prefetch(&walk->steps[layout->ends[i + SCORE_GRAPH_AHEAD]]);
 		walk->steps[layout->ends[i]] +=
 			layout->weights ? layout->weights[i] : 1.0;
 	}
