@@ -17,7 +17,7 @@ FROM (VALUES ('SELECT 7, NULL::int'), ('SELECT NULL::int, 7'), ('SELECT 7, 7'), 
 SELECT f, round(min(p.score)::numeric, 12) = round(max(p.score)::numeric, 12) AS rank, max(core) AS core, min(core) AS least_core,
 	round(min(b.score)::numeric, 9) AS between, round(max(b.score)::numeric, 9) AS most_between, round(min(c.score)::numeric, 9) AS constraint, round(max(c.score)::numeric, 9) AS most_constraint
 FROM (VALUES ('SELECT i, i % 6 + 1 FROM generate_series(1, 6) AS i'), ('SELECT i, j FROM generate_series(1, 6) AS i, generate_series(1, 6) AS j WHERE i < j')) AS v (q),
-	graph_figures(q) AS f, pagerank(q, directed => false) AS p JOIN core_numbers(q) USING (node_id) JOIN betweenness_sample(q) AS b USING (node_id) JOIN constraint_scores(q) AS c USING (node_id) GROUP BY f ORDER BY (f).ties;
+	graph_figures(q) AS f, pagerank(q, directed => false) AS p JOIN core_numbers(q) USING (node_id) JOIN betweenness_sample(q) AS b USING (node_id) JOIN constraint_scores(q) AS c USING (node_id) GROUP BY f ORDER BY f;
 -- the whole range of ids, and every kind of number
 SELECT node_id, degree FROM degrees('VALUES (-9223372036854775808, 9223372036854775807), (0, -1), (9223372036854775807, 0)');
 SELECT node_id, strength FROM degrees('SELECT 1::smallint, 2::numeric, 0.5::real');

@@ -7,7 +7,7 @@
 # worked, not whether it was fast.  doc/performance.md says what is measured.
 #
 #   SECTIONS   which of: record clients attach bulk batch top sum purse ledger crowd
-#              balance rules inbox tier referral ltv, or of tier alone: ladder review
+#              balance rules inbox tier referral ltv graph, or of tier alone: ladder review
 #   ROUNDS     rounds of every comparison
 #   SECS       seconds of each run of pgbench
 #   HOLD       seconds of each run beside an old snapshot
@@ -23,6 +23,7 @@
 #   TIEREVENTS events of each of them
 #   REFERRALS  members of a forest
 #   LTV        members that a model of lifetime value is fitted to
+#   GRAPH      edges of a graph
 
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -38,8 +39,10 @@ cd "$(dirname "$0")"
 . ./referral.sh
 # shellcheck source=test/bench/ltv.sh
 . ./ltv.sh
+# shellcheck source=test/bench/graph.sh
+. ./graph.sh
 
-SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance rules inbox tier referral ltv}
+SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance rules inbox tier referral ltv graph}
 ROUNDS=${ROUNDS:-5} SECS=${SECS:-5} HOLD=${HOLD:-10} CROWD=${CROWD:-60}
 MEMBERS=${MEMBERS:-100000} SIZE=${SIZE:-1000000}
 TOP=${TOP:-1000000} SUMSIZE=${SUMSIZE:-10000000}
@@ -48,6 +51,7 @@ TIERHOT=${TIERHOT:-10} TIERMEMBERS=${TIERMEMBERS:-1000000} TIEREVENTS=${TIEREVEN
 TIERREVIEW=${TIERREVIEW:-$TIERMEMBERS}
 REFERRALS=${REFERRALS:-100000}
 LTV=${LTV:-1000000}
+GRAPH=${GRAPH:-10000000}
 events=0 twins=0 entries=0 transfers=0
 
 # ----- the database -----
@@ -58,7 +62,7 @@ set_up() {
 	# vacuum works between the runs, not in some of them
 	sql 'ALTER SYSTEM SET autovacuum = off' 'SELECT pg_reload_conf()' >/dev/null
 	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql -f ledger.sql -f rules.sql -f tier.sql \
-		-f referral.sql -f ltv.sql >/dev/null
+		-f referral.sql -f ltv.sql -f graph.sql >/dev/null
 	program=$(sql 'SELECT community.current_program()')
 	currency=$(sql 'SELECT currency_id FROM community.currency')
 }
@@ -440,7 +444,7 @@ server's processes.  Less CPU is better, more rows a second are.
 X
 for section in ${SECTIONS//,/ }; do
 	case $section in
-		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier | ladder | review | referral | ltv) $section ;;
+		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier | ladder | review | referral | ltv | graph) $section ;;
 		*) die "bench: no section $section" ;;
 	esac
 done
