@@ -1,13 +1,18 @@
 
 -- ----------------------------------------------------- reading the forest
 
+-- a type of its own, as the server would make the description of columns
+-- anew for each call
+CREATE TYPE community.referral_above AS (level pg_catalog.int4, member_id pg_catalog.int8,
+	joined_at pg_catalog.timestamptz, lapses_at pg_catalog.timestamptz);
+COMMENT ON TYPE community.referral_above IS 'a row of upline(): who stands above a member';
+
 CREATE FUNCTION community.upline(
 	member pg_catalog.int8,
 	levels pg_catalog.int4 DEFAULT NULL,
 	as_of pg_catalog.timestamptz DEFAULT NULL,
 	program pg_catalog.int8 DEFAULT community.current_program())
-RETURNS TABLE (level pg_catalog.int4, member_id pg_catalog.int8,
-	joined_at pg_catalog.timestamptz, lapses_at pg_catalog.timestamptz)
+RETURNS SETOF community.referral_above
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 AS 'MODULE_PATHNAME', 'community_upline';
 COMMENT ON FUNCTION community.upline IS
