@@ -362,3 +362,19 @@ referral_returned(int64 points, int64 base, int64 net)
 	return (int64) ((twice + (twice < 0 ? -base : base)) /
 					((int128) base * 2));
 }
+
+/*
+ * What there is of a line that is due by its event, when decisions have taken
+ * some of it, in their order.  What is taken is what had come last.  So one
+ * that comes to less afterwards first loses what it has lost already, and one
+ * that comes to more gets the difference.
+ */
+int64
+referral_unforfeited(int64 due, const CommissionForfeit *forfeits, int count)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+		due = Max(Min(due, forfeits[i].kept), due - forfeits[i].taken);
+	return due;
+}

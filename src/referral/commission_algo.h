@@ -108,4 +108,14 @@ extern void referral_compute_lines(const CommissionTerms *terms,
 								   int64 base, CommissionLines *result);
 extern int64 referral_returned(int64 points, int64 base, int64 net);
 
+/* What a decision has taken of a line, and what it kept then. */
+typedef struct CommissionForfeit
+{
+	int64		taken;
+	int64		kept;
+} CommissionForfeit;
+
+extern int64 referral_unforfeited(int64 due, const CommissionForfeit *forfeits,
+								  int count);
+
 #endif							/* COMMUNITY_COMMISSION_ALGO_H */

@@ -58,15 +58,29 @@
 			(array_agg(c.cause_id ORDER BY c.cause_id))[1] AS cause_id,
 			(array_agg(c.member_id ORDER BY c.cause_id))[1] AS member_id,
 			min(c.kind) AS kind,
-			-coalesce(sum(c.points) FILTER (WHERE EXISTS (SELECT
-				FROM community.referral_decision AS f
-				WHERE f.program_id = c.program_id AND f.decision_id = c.cause_id)), 0) AS forfeited
+			bool_or(EXISTS (SELECT FROM community.referral_decision AS f
+				WHERE f.program_id = c.program_id AND f.decision_id = c.cause_id)) AS has_forfeits
 		FROM community.commission AS c
 		WHERE only_program IS NULL OR c.program_id = only_program
 		GROUP BY 1, 2, 3
 	), checked AS (
 		SELECT l.*, v.event_id IS NOT NULL AND v.kind = 'record' AS has_event, s.net,
-			CASE WHEN l.forfeited > 0 THEN greatest(d.due - l.forfeited, 0) ELSE d.due END AS due
+			CASE WHEN NOT l.has_forfeits THEN d.due ELSE (
+				-- a decision takes what came last
+				WITH RECURSIVE taken AS (
+					SELECT row_number() OVER (ORDER BY c.cause_id) AS n, -c.points AS points, c.kept
+					FROM (SELECT x.cause_id, x.points, sum(x.points) OVER (ORDER BY x.cause_id) AS kept
+						FROM community.commission AS x WHERE x.program_id = l.program_id
+							AND x.event_id = l.event_id AND x.line = l.line) AS c
+					WHERE EXISTS (SELECT FROM community.referral_decision AS f
+						WHERE f.program_id = l.program_id AND f.decision_id = c.cause_id)
+				), step AS (
+					SELECT 0::bigint AS n, d.due
+					UNION ALL
+					SELECT t.n, greatest(least(s.due, t.kept), s.due - t.points)
+					FROM step AS s JOIN taken AS t ON t.n = s.n + 1
+				)
+				SELECT s.due FROM step AS s ORDER BY s.n DESC LIMIT 1) END AS due
 		FROM line AS l
 		LEFT JOIN community.event AS v ON v.program_id = l.program_id AND v.event_id = l.event_id
 		LEFT JOIN LATERAL (SELECT sum(e.amount) AS net FROM community.event AS e

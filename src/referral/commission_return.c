@@ -10,8 +10,9 @@
  * derive from others included.  An event that has grown brings each line the
  * same part more.
  *
- * What was taken back as fraud is off for good: of a line there is left what
- * is left of its event, less that, and never less than nothing.
+ * What was taken back as fraud is off for good, and was what the line had got
+ * last.  So a line whose event grew, and which lost as fraud what that had
+ * brought, loses nothing more until its event is worth less than before.
  *
  * What a payee has spent becomes a debt.  All accounts that are taken from are
  * locked beforehand, in one ascending order.
@@ -49,7 +50,7 @@ typedef struct Line
 	int64		base;
 	int64		points;			/* at first */
 	int64		now;
-	int64		forfeited;		/* taken back as fraud, positive */
+	bool		has_forfeits;	/* was something taken back as fraud? */
 	bool		is_paid;
 	int64		payee;			/* by now */
 	int64		member;			/* whose place it is; 0 for nobody's */
@@ -223,10 +224,10 @@ read_lines(const CommissionEvent *event, int *count)
 		"  FROM community.commission AS s WHERE s.program_id = $1"
 		"  AND s.event_id = $2 AND s.line = c.source_line"
 		"  ORDER BY s.cause_id LIMIT 1), 0),"
-		" -coalesce(sum(c.points) FILTER (WHERE EXISTS (SELECT"
+		" count(*) FILTER (WHERE EXISTS (SELECT"
 		"  FROM community.referral_decision AS f WHERE f.program_id = $1"
 		"  AND f.decision_id = c.cause_id))"
-		"  OVER (PARTITION BY c.line), 0)::bigint"
+		"  OVER (PARTITION BY c.line) > 0"
 		" FROM community.commission AS c"
 		" LEFT JOIN community.member_merge AS b"
 		" ON b.program_id = c.program_id AND b.member_id = c.payee_id"
@@ -257,9 +258,43 @@ read_lines(const CommissionEvent *event, int *count)
 		lines[i].payee = core_int64(i, 8);
 		lines[i].member = core_int64(i, 9);
 		lines[i].source_payee = core_int64(i, 10);
-		lines[i].forfeited = core_int64(i, 11);
+		lines[i].has_forfeits = core_bool(i, 11);
 	}
 	return lines;
+}
+
+/* What decisions have taken of a line, the first first. */
+static CommissionForfeit *
+read_forfeits(const CommissionEvent *event, int32 line, int *count)
+{
+	static CorePlan plan = {
+		.sql = "SELECT -c.points, c.kept FROM (SELECT cause_id, points,"
+		"  sum(points) OVER (ORDER BY cause_id)::bigint AS kept"
+		"  FROM community.commission WHERE program_id = $1"
+		"  AND event_id = $2 AND line = $3) AS c"
+		" WHERE EXISTS (SELECT FROM community.referral_decision AS f"
+		"  WHERE f.program_id = $1 AND f.decision_id = c.cause_id)"
+		" ORDER BY c.cause_id",
+		.nargs = 3,
+		.argtypes = {INT8OID, INT8OID, INT4OID},
+		.by_index = true
+	};
+	CommissionForfeit *forfeits;
+	Datum		values[3];
+	int			i;
+
+	values[0] = Int64GetDatum(event->program);
+	values[1] = Int64GetDatum(event->event_id);
+	values[2] = Int32GetDatum(line);
+	core_run(&plan, values, NULL, false);
+	*count = (int) SPI_processed;
+	forfeits = palloc_array(CommissionForfeit, *count + 1);
+	for (i = 0; i < *count; i++)
+	{
+		forfeits[i].taken = core_int64(i, 1);
+		forfeits[i].kept = core_int64(i, 2);
+	}
+	return forfeits;
 }
 
 /* ----- doing it ----- */
@@ -374,9 +409,15 @@ settle_line(const CommissionPlans *plans, const Correction *correction,
 	referral_returned(line->points, line->base, event->amount);
 	int64		change;
 
-	/* a line that nothing was taken of as fraud is as its event is */
-	if (line->forfeited > 0)
-		due = Max(due - line->forfeited, 0);
+	if (line->has_forfeits)
+	{
+		int			count;
+		CommissionForfeit *forfeits = read_forfeits(event, line->number,
+													&count);
+
+		due = referral_unforfeited(due, forfeits, count);
+		pfree(forfeits);
+	}
 	change = due - line->now;
 	if (change == 0)
 		return;
