@@ -206,3 +206,22 @@ SELECT sum(wrong) AS wrong, sum(relabelled) > 40 AS relabelled, sum(signups) > 3
 	sum(moves) > 200 AS moves, sum(refused) > 20 AS refused, sum(late) > 50 AS late,
 	sum(stragglers) > 20 AS stragglers
 FROM outcome;
+
+-- ------------------------------------------------------ maintenance
+-- A ring keeps a program from getting new labels, and nothing else from being done.
+SELECT community.create_program('referral_labels ring') AS ring \gset
+BEGIN;
+SET LOCAL session_replication_role = replica;
+INSERT INTO community.member (program_id, member_id, joined_at) SELECT :ring, g, now() FROM generate_series(1, 1001) AS g;
+INSERT INTO community.referral (program_id, member_id, sponsor_id, enroller_id, joined_at, depth, anchor)
+SELECT :ring, g, g % 1001 + 1, g % 1001 + 1, now(), 0, 0 FROM generate_series(1, 1001) AS g;
+INSERT INTO community.referral_forest (program_id, labels, labels_end, labelled, labelled_at) VALUES (:ring, 1, 2, 1, now());
+COMMIT;
+CALL community.run_maintenance(now(), :ring);
+SELECT labels, labels_end, labelled FROM community.referral_forest WHERE program_id = :ring;
+SELECT community.relabel_referrals(:ring);
+-- without it
+SELECT community.reparent(1, NULL, 'no ring', program => :ring) > 0 AS moved;
+CALL community.run_maintenance(now(), :ring);
+SELECT labels, labelled FROM community.referral_forest WHERE program_id = :ring;
+SELECT community.downline_count(1, program => :ring);

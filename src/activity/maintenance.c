@@ -294,6 +294,8 @@ relabel(ActivityJob *job)
 		core_enter(&scope);
 		if (referral_labels_are_old(job->program))
 			referral_relabel(job->program, &result);
+		/* all else is done all the same */
+		referral_report_rings(WARNING, job->program, &result);
 		core_leave(&scope);
 		waits = !result.done;
 		activity_advance_job(job, result.labelled, (Datum) 0);

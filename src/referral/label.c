@@ -375,14 +375,18 @@ insert_labels(int64 program, const ReferralPass *pass)
 	pfree(positions);
 }
 
-static void
-refuse_rings(int64 program, const ReferralPass *pass)
+/* Say why no labels were made, if rings were in the way. */
+void
+referral_report_rings(int elevel, int64 program,
+					  const ReferralRelabelled *result)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("%d members of program \"%s\" stand in or below a cycle of sponsors",
-					pass->count - pass->reached, core_program_name(program)),
-			 errhint("community.referral_check() lists such faults.")));
+	if (result->in_rings > 0)
+		ereport(elevel,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("%d members of program \"%s\" stand in or below a cycle of sponsors",
+						result->in_rings, core_program_name(program)),
+				 errdetail("The program gets no new labels."),
+				 errhint("community.referral_check() lists such faults.")));
 }
 
 static void
@@ -397,7 +401,8 @@ check_isolation(void)
 
 /*
  * Label everybody, or take the next step towards it and say what is waited
- * for.  Inside core_enter().
+ * for, or how many stand in rings: then labels stay as they are.  Inside
+ * core_enter().
  */
 void
 referral_relabel(int64 program, ReferralRelabelled *result)
@@ -422,15 +427,16 @@ referral_relabel(int64 program, ReferralRelabelled *result)
 	pass = referral_read_pass(program, DT_NOEND, "labels");
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
-	if (pass->reached < pass->count)
-		refuse_rings(program, pass);
-
-	delete_labels(program);
-	insert_labels(program, pass);
-	clear_anchors(program, anchored, count);
-	write_state(program, state.labels_end, pass->count, true);
 	result->done = true;
-	result->labelled = pass->count;
+	result->in_rings = pass->count - pass->reached;
+	if (result->in_rings == 0)
+	{
+		delete_labels(program);
+		insert_labels(program, pass);
+		clear_anchors(program, anchored, count);
+		write_state(program, state.labels_end, pass->count, true);
+		result->labelled = pass->count;
+	}
 	pfree(anchored);
 	referral_pass_end(pass);
 }
@@ -453,6 +459,7 @@ community_relabel_referrals(PG_FUNCTION_ARGS)
 	core_enter(&scope);
 	(void) core_program_name(PG_GETARG_INT64(0));
 	referral_relabel(PG_GETARG_INT64(0), &result);
+	referral_report_rings(ERROR, PG_GETARG_INT64(0), &result);
 	values[0] = Int64GetDatum(result.labelled);
 	nulls[0] = !result.done;
 	values[1] = (Datum) 0;
@@ -513,6 +520,7 @@ referral_rebuild_labels(int64 program)
 	ReferralRelabelled result;
 
 	referral_relabel(program, &result);
+	referral_report_rings(ERROR, program, &result);
 	if (!result.done)
 		ereport(NOTICE,
 				(errmsg("labels of program \"%s\" are announced, and wait for %s",

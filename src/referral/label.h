@@ -28,9 +28,12 @@ typedef struct ReferralRelabelled
 	bool		done;
 	int64		labelled;		/* when done */
 	char	   *waits_for;		/* when not */
+	int32		in_rings;		/* so many members keep it from being done */
 } ReferralRelabelled;
 
 extern void referral_relabel(int64 program, ReferralRelabelled *result);
+extern void referral_report_rings(int elevel, int64 program,
+								  const ReferralRelabelled *result);
 extern bool referral_labels_are_old(int64 program);
 extern int64 referral_rebuild_labels(int64 program);
 
