@@ -56,7 +56,13 @@ SELECT community.sanction_subtree(7, 'close', 'bots') AS s7 \gset
 SELECT pg_temp.about(:s7);
 SELECT member_id, status, close_reason FROM community.member
 WHERE program_id = community.current_program() AND (member_id BETWEEN 6 AND 7 OR member_id BETWEEN 12 AND 15) ORDER BY 1;
-SELECT pg_temp.refused(format('SELECT community.lift_sanction(%s, ''x'')', :s7));
+-- that it was wrong stands there, and opens nobody
+SET client_min_messages = warning;
+SELECT community.lift_sanction(:s7, 'no bots'), community.lift_sanction(:s7, 'again');
+RESET client_min_messages;
+SELECT (SELECT count(*) FROM community.sanctioned_member WHERE program_id = community.current_program() AND sanction_id = :s7) AS in_force,
+	lift_reason, (SELECT status FROM community.member WHERE program_id = community.current_program() AND member_id = 7) AS it_is
+FROM community.referral_sanction WHERE program_id = community.current_program() AND sanction_id = :s7;
 
 -- 5. depth is no matter, nor is a ring that a careless restore has brought
 SELECT community.sanction_subtree(10001, 'comment', 'deep') AS deep \gset

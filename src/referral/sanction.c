@@ -269,12 +269,13 @@ community_lift_sanction(PG_FUNCTION_ARGS)
 		.sql = "UPDATE community.referral_sanction"
 		" SET lifted_at = clock_timestamp(), lift_reason = $3,"
 		" lift_actor = session_user WHERE program_id = $1"
-		" AND sanction_id = $2 AND lifted_at IS NULL AND action <> 'close'",
+		" AND sanction_id = $2 AND lifted_at IS NULL"
+		" RETURNING action = 'close'",
 		.nargs = 3,
 		.argtypes = {INT8OID, INT8OID, TEXTOID}
 	};
 	static CorePlan known = {
-		.sql = "SELECT action = 'close' FROM community.referral_sanction"
+		.sql = "SELECT FROM community.referral_sanction"
 		" WHERE program_id = $1 AND sanction_id = $2",
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
@@ -292,9 +293,16 @@ community_lift_sanction(PG_FUNCTION_ARGS)
 	core_run(&plan, values, NULL, false);
 	lifted = SPI_processed == 1;
 	if (lifted)
+	{
+		/* points that were forfeited and seats that were given on are gone */
+		if (core_bool(0, 1))
+			ereport(NOTICE,
+					(errmsg("members that sanction %lld has closed stay closed",
+							(long long) PG_GETARG_INT64(0))));
 		referral_release_sanctioned(DatumGetInt64(values[0]),
 									DatumGetInt64(values[1]));
-	if (!lifted)
+	}
+	else
 	{
 		core_run(&known, values, NULL, false);
 		if (SPI_processed == 0)
@@ -303,12 +311,6 @@ community_lift_sanction(PG_FUNCTION_ARGS)
 					 errmsg("sanction %lld of program \"%s\" does not exist",
 							(long long) PG_GETARG_INT64(0),
 							core_program_name(PG_GETARG_INT64(2)))));
-		if (core_bool(0, 1))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("sanction %lld has closed members and cannot be lifted",
-							(long long) PG_GETARG_INT64(0)),
-					 errdetail("Members that are closed stay closed.")));
 	}
 	core_leave(&scope);
 	PG_RETURN_BOOL(lifted);
