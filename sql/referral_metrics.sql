@@ -94,7 +94,16 @@ SELECT day, joined, round(instantaneous_r::numeric, 4) AS r_t FROM community.rep
 SELECT metric, round(value::numeric, 4) AS value FROM community.referral_metrics(top_fraction => 0.2, beyond_depth => 0)
 WHERE metric IN ('top_inviter_share', 'share_beyond_depth') ORDER BY 1;
 SELECT metric, value, part, whole FROM community.referral_metrics(invitations => 0) WHERE metric LIKE 'inv%' OR metric IN ('conversion', 'k_accounting');
+-- without the argument, the codes and links issued in the window count, if there are any at all
 SELECT metric, value, part, whole FROM community.referral_metrics() WHERE metric LIKE 'inv%' OR metric IN ('conversion', 'k_accounting');
+SAVEPOINT invited;
+INSERT INTO community.referral_code (program_id, code, member_id, issued_at)
+SELECT community.current_program(), 'CODE' || d, 1, pg_temp.at(d) FROM generate_series(1, 4) AS d;
+INSERT INTO community.referral_share (program_id, token, member_id, shared_at)
+SELECT community.current_program(), repeat('x', 19) || d, 1, pg_temp.at(d) FROM generate_series(3, 5) AS d;
+SELECT metric, value, part, whole FROM community.referral_metrics(tstzrange(pg_temp.at(2), pg_temp.at(5))) WHERE scope = 'window' AND (metric LIKE 'inv%' OR metric IN ('conversion', 'k_accounting'));
+SELECT metric, value FROM community.referral_metrics(as_of => pg_temp.at(3)) WHERE metric = 'invitations';
+ROLLBACK TO invited;
 
 -- nothing in the window, or a window of nothing
 CREATE FUNCTION pg_temp.all_of(during tstzrange, as_of timestamptz) RETURNS TABLE (what text, result text) LANGUAGE sql AS $$

@@ -389,7 +389,7 @@ BEGIN
 				referral_metrics.top_fraction
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It is from 0 to 1.';
 	END IF;
-	IF invited IS NULL AND to_regclass('community.referral_code') IS NOT NULL THEN
+	IF invited IS NULL THEN
 		-- none at all says that invitations are not kept here
 		SELECT nullif((SELECT count(*) FROM community.referral_code AS c
 				WHERE c.program_id = tenant AND c.issued_at <@ period AND c.issued_at <= at)

@@ -56,6 +56,8 @@ is(value('SELECT max(depth) FROM community.referral'), $n - 1, 'the chain is as 
 my ($star, $leaf) = ($n + 1, 2 * $n + 1);
 my $last = $n - 1;
 my $below = $n + 1;
+my ($all, $brought) = (2 * $n + 1, 2 * $n - 1);
+my $depths = $n * $last / 2 + $n;
 my @question = (
 	[ 'upline of the last in the chain',
 		"SELECT count(*), max(level), sum(member_id) = (${n}::numeric * $last) / 2 FROM community.upline($n)", "$last|$last|t" ],
@@ -74,6 +76,14 @@ my @question = (
 	[ 'tree of the star', "SELECT count(*), max(t) FILTER (WHERE t ~ 'level') FROM community.referral_tree($star) AS t", "24|$below members, 1 level, 21 drawn, 0.00" ],
 	[ 'all of the star', "SELECT count(*) FROM community.referral_tree($star, width => NULL)", $n + 3 ],
 	[ 'graph of the star', "SELECT length(community.referral_graph($star, width => NULL)) > 40 * $n", 't' ],
+	[ 'everybody as of then', 'SELECT count(*), count(sponsor_id) FROM community.referral_as_of(now())', "$all|$brought" ],
+	[ 'growth', q{SELECT string_agg(metric || ' ' || coalesce(part, value), ', ' ORDER BY metric) FROM community.referral_metrics()
+		WHERE scope = 'forest' AND metric IN ('roots', 'depth', 'breadth', 'largest_broadcast', 'invitees_per_inviter', 'mean_depth')},
+		"breadth $below, depth $last, invitees_per_inviter $brought, largest_broadcast $n, mean_depth $depths, roots 2" ],
+	[ 'generations', 'SELECT count(*), sum(members), max(generation) FROM community.generations()', "$n|$all|$last" ],
+	[ 'cohorts', 'SELECT members, excluded, inviters, invitees FROM community.cohort_k()', "$all|0|$n|$brought" ],
+	[ 'cycle time', 'SELECT invitees, median_days FROM community.cycle_time()', "$brought|0" ],
+	[ 'reproduction', 'SELECT day, joined, invitees FROM community.reproduction_number()', "2024-01-01|$all|$brought" ],
 	[ 'graph of the chain', q{SELECT count(*) FROM regexp_matches(community.referral_graph(1, 1000, 'mermaid'), '-->', 'g')}, 1000 ],
 );
 foreach my $q (@question)
@@ -92,7 +102,8 @@ my @call = (
 	"upline($n)", 'downline(1)', "downline($star)", "generation($n)", "is_upline(1, $n)", "common_sponsor(2, $n)",
 	"generation($n, now())", 'referral_tree(1, 1000)', "referral_tree($star)", "referral_tree($star, width => NULL)",
 	"referral_graph($star, width => NULL)", "referral_graph(1, 1000, 'mermaid')", 'downline_count(1)', "downline_count($star)",
-	'downline_sizes()', 'structural_virality()', 'referral_check()', "sanction_subtree($star, 'comment', 'test')");
+	'downline_sizes()', 'structural_virality()', 'referral_metrics()', 'generations()', 'cohort_k()', 'cycle_time()',
+	'reproduction_number()', 'referral_check()', "sanction_subtree($star, 'comment', 'test')");
 foreach my $call (@call)
 {
 	my $sql = "SELECT community.$call, nextval('ended') LIMIT 1";
