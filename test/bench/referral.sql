@@ -75,7 +75,7 @@ END
 $$;
 
 -- The others' tables, level by level.
-CREATE FUNCTION fill_peers(with_ltree boolean) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION fill_peers(with_closure boolean, with_ltree boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	added bigint;
 	level integer := 0;
@@ -91,8 +91,8 @@ BEGIN
 	LOOP
 		INSERT INTO path_array SELECT * FROM level_now;
 		INSERT INTO closure SELECT u.a, n.id, cardinality(n.path) - u.place::integer + 1
-		FROM level_now AS n, unnest(n.path) WITH ORDINALITY AS u (a, place)
-		UNION ALL SELECT n.id, n.id, 0 FROM level_now AS n;
+		FROM level_now AS n, unnest(n.path) WITH ORDINALITY AS u (a, place) WHERE with_closure
+		UNION ALL SELECT n.id, n.id, 0 FROM level_now AS n WHERE with_closure;
 		TRUNCATE level_next;
 		INSERT INTO level_next SELECT a.id, n.path || n.id FROM level_now AS n JOIN adjacency AS a ON a.sponsor = n.id;
 		GET DIAGNOSTICS added = ROW_COUNT;
@@ -107,6 +107,14 @@ BEGIN
 		INSERT INTO path_ltree SELECT id, array_to_string(path || id, '.')::ltree FROM path_array;
 		CREATE INDEX path_ltree_gist ON path_ltree USING gist (path);
 	END IF;
+END
+$$;
+
+-- Rows of the shape of downline_sizes(), as many, and nothing worked out for them.
+CREATE FUNCTION as_many_rows() RETURNS TABLE (member_id bigint, sponsor_id bigint, root_id bigint, depth integer,
+	invitees integer, downline integer, levels integer, reached boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT f.id, f.sponsor, f.id, 1, 1, 1, 1, true FROM forest AS f;
 END
 $$;
 

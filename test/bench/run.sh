@@ -22,6 +22,7 @@
 #   TIERREVIEW members of review_tiers(), one of the sizes of what_if()
 #   TIEREVENTS events of each of them
 #   REFERRALS  members of a forest
+#   CLOSURE    yes: a closure table of the forest with a long chain, too
 #   LTV        members that a model of lifetime value is fitted to
 #   GRAPH      edges of a graph
 
@@ -49,7 +50,7 @@ TOP=${TOP:-1000000} SUMSIZE=${SUMSIZE:-10000000}
 PURSES=${PURSES:-1000000}
 TIERHOT=${TIERHOT:-10} TIERMEMBERS=${TIERMEMBERS:-1000000} TIEREVENTS=${TIEREVENTS:-5}
 TIERREVIEW=${TIERREVIEW:-$TIERMEMBERS}
-REFERRALS=${REFERRALS:-100000}
+REFERRALS=${REFERRALS:-100000} CLOSURE=${CLOSURE:-no}
 LTV=${LTV:-1000000}
 GRAPH=${GRAPH:-10000000}
 events=0 twins=0 entries=0 transfers=0
