@@ -30,7 +30,8 @@ BEGIN
 				'share', 'record_click', 'attribute', 'sanction_subtree', 'lift_sanction',
 				'add_identity', 'normalise_identity', 'review_referrals', 'decide_flag',
 				'referral_is_held', 'open_group', 'join_group', 'leave_group', 'settle_groups',
-				'confirm_group_refund', 'open_bargain', 'cut_bargain', 'close_bargain')
+				'confirm_group_refund', 'open_bargain', 'cut_bargain', 'close_bargain',
+				'in_holdout', 'holdout_group')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -67,7 +68,8 @@ BEGIN
 				'shared_identities', 'short_chains', 'check_fraud_parameters',
 				'fraud_same_identity', 'fraud_rejoined', 'fraud_ring', 'fraud_same_address',
 				'fraud_velocity', 'fraud_chain', 'fraud_star', 'fraud_too_fast', 'fraud_reward',
-				'keep_ltv_fit', 'newest_ltv_fit')
+				'keep_ltv_fit', 'newest_ltv_fit', 'program_lift', 'in_holdout', 'holdout_group',
+				'holdout_lift')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -97,7 +99,8 @@ BEGIN
 		' community.group_slot, community.group_member, community.group_status,'
 		' community.group_refund_due, community.bargain, community.bargain_cut,'
 		' community.bargain_status, community.ltv_fit, community.held_payment,'
-		' community.held_payment_end, community.qualified_referral, community.interaction TO %s', role);
+		' community.held_payment_end, community.qualified_referral, community.interaction,'
+		' community.holdout TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS
