@@ -88,6 +88,8 @@ extern void core_pin_evaluation(const char *time_zone);
 /* plan.c */
 extern int	core_run(CorePlan *plan, Datum *values, const char *nulls,
 					 bool read_only);
+extern int	core_run_once(const CorePlan *plan, Datum *values,
+						  const char *nulls, bool read_only);
 extern int	core_run_into(CorePlan *plan, Datum *values, const char *nulls,
 						  bool keep, DestReceiver *dest);
 extern void core_read_into(CorePlan *plan, Datum *values, DestReceiver *dest);
@@ -96,7 +98,6 @@ extern void core_run_latest(CorePlan *plan, Datum *values);
 extern void core_change_latest(CorePlan *plan, Datum *values,
 							   const char *nulls);
 extern Portal core_open_cursor(CorePlan *plan, Datum *values, bool keep);
-extern void core_forget(CorePlan *plan);
 extern Datum core_field(int row, int column, bool *isnull);
 extern int64 core_int64(int row, int column);
 extern bool core_bool(int row, int column);

@@ -93,15 +93,12 @@ prepare(CorePlan *plan, bool keep)
 		plan_by_index(prepared);
 }
 
-/* Give a kept plan back, as when its text is about to go away. */
-void
-core_forget(CorePlan *plan)
+/* Give a kept plan back, as one that is valid no more. */
+static void
+forget(CorePlan *plan)
 {
-	if (plan->plan != NULL)
-	{
-		SPI_freeplan(plan->plan);
-		plan->plan = NULL;
-	}
+	SPI_freeplan(plan->plan);
+	plan->plan = NULL;
 }
 
 /*
@@ -114,13 +111,34 @@ core_run(CorePlan *plan, Datum *values, const char *nulls, bool read_only)
 	int			result;
 
 	if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
-		core_forget(plan);
+		forget(plan);
 	if (plan->plan == NULL)
 		prepare(plan, true);
 	result = SPI_execute_plan(plan->plan, values, nulls, read_only, 0);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed for \"%s\": %s", plan->sql,
 			 SPI_result_code_string(result));
+	return result;
+}
+
+/*
+ * The same, planned for this one run, whatever is kept of the statement: with
+ * the values at hand and the sizes of the sets registered now.
+ */
+int
+core_run_once(const CorePlan *plan, Datum *values, const char *nulls,
+			  bool read_only)
+{
+	CorePlan	once = *plan;
+	int			result;
+
+	once.plan = NULL;
+	prepare(&once, false);
+	result = SPI_execute_plan(once.plan, values, nulls, read_only, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan failed for \"%s\": %s", plan->sql,
+			 SPI_result_code_string(result));
+	SPI_freeplan(once.plan);
 	return result;
 }
 
@@ -135,7 +153,7 @@ core_get_plan(CorePlan *plan)
 	CachedPlan *result;
 
 	if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
-		core_forget(plan);
+		forget(plan);
 	if (plan->plan == NULL)
 		prepare(plan, true);
 	result = SPI_plan_get_cached_plan(plan->plan);
@@ -167,7 +185,7 @@ core_change_latest(CorePlan *plan, Datum *values, const char *nulls)
 	int			result;
 
 	if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
-		core_forget(plan);
+		forget(plan);
 	if (plan->plan == NULL)
 		prepare(plan, true);
 	CommandCounterIncrement();
@@ -194,7 +212,7 @@ send_into(CorePlan *plan, Datum *values, const char *nulls, bool keep,
 	if (!keep)
 		once.plan = NULL;
 	else if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
-		core_forget(plan);
+		forget(plan);
 	if (used->plan == NULL)
 		prepare(used, keep);
 
@@ -257,7 +275,7 @@ core_open_cursor(CorePlan *plan, Datum *values, bool keep)
 	if (!keep)
 		once.plan = NULL;
 	else if (plan->plan != NULL && !SPI_plan_is_valid(plan->plan))
-		core_forget(plan);
+		forget(plan);
 	if (used->plan == NULL)
 		prepare(used, keep);
 	portal = SPI_cursor_open(NULL, used->plan, values, NULL, false);

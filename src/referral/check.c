@@ -112,20 +112,17 @@ static CorePlan moves = {
 static void
 put_found(const Check *check, CorePlan *plan)
 {
-	CorePlan	once = *plan;
 	Datum		values[2];
 	uint64		i;
 
 	values[0] = Int64GetDatum(check->program);
 	values[1] = Int64GetDatum(check->member);
 	/* planned for one member, or for all */
-	once.plan = NULL;
-	core_run(&once, values, check->has_member ? "  " : " n", true);
+	core_run_once(plan, values, check->has_member ? "  " : " n", true);
 	for (i = 0; i < SPI_processed; i++)
 		put(check, core_text((int) i, 1), core_int64((int) i, 2),
 			core_text((int) i, 3));
 	SPI_freetuptable(SPI_tuptable);
-	core_forget(&once);
 }
 
 /* ----- cycles and depths ----- */

@@ -217,19 +217,17 @@ read_anchored(int64 program, int64 *count)
 		.argtypes = {INT8OID}
 	};
 	MemoryContext context = CurrentMemoryContext;
-	CorePlan	once = plan;
 	Datum		values[1];
 	int64	   *result;
 	int64		i;
 
 	values[0] = Int64GetDatum(program);
-	core_run(&once, values, NULL, true);
+	core_run_once(&plan, values, NULL, true);
 	*count = (int64) SPI_processed;
 	result = MemoryContextAllocHuge(context, sizeof(int64) * (*count + 1));
 	for (i = 0; i < *count; i++)
 		result[i] = core_int64((int) i, 1);
 	SPI_freetuptable(SPI_tuptable);
-	core_forget(&once);
 	MemoryContextSwitchTo(context);
 	return result;
 }

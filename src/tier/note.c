@@ -313,6 +313,16 @@ counted_types(const TierLadders *ladders)
 	return makeArrayResult(types, CurrentMemoryContext);
 }
 
+/* Read the set "recorded": a large one is worth a plan of its own. */
+static void
+run_recorded(CorePlan *plan, bool keep, Datum *values, const char *nulls)
+{
+	if (keep)
+		core_run(plan, values, nulls, false);
+	else
+		core_run_once(plan, values, nulls, false);
+}
+
 /* Settle the payments in the set "recorded". */
 static bool
 settle_recorded(int64 program, bool keep)
@@ -326,13 +336,12 @@ settle_recorded(int64 program, bool keep)
 		.nargs = 1,
 		.argtypes = {INT8OID}
 	};
-	CorePlan	once = plan;
 	Datum		values[1];
 	Datum		members;
 	bool		isnull;
 
 	values[0] = Int64GetDatum(program);
-	core_run(keep ? &plan : &once, values, NULL, false);
+	run_recorded(&plan, keep, values, NULL);
 	members = core_field(0, 1, &isnull);
 	return !isnull &&
 		tier_settle_payments_of(program,
@@ -347,14 +356,13 @@ award_recorded(int64 program, bool keep)
 		.sql = "SELECT DISTINCT r.member_id, r.at FROM recorded AS r"
 		" ORDER BY r.member_id, r.at"
 	};
-	CorePlan	once = plan;
 	SPITupleTable *rows;
 	uint64		count;
 	uint64		i;
 
 	if (tier_has_no_awards(program))
 		return;
-	core_run(keep ? &plan : &once, NULL, NULL, false);
+	run_recorded(&plan, keep, NULL, NULL);
 	rows = SPI_tuptable;
 	count = SPI_processed;
 	for (i = 0; i < count; i++)
@@ -389,7 +397,6 @@ tier_note_recorded(int64 program, bool keep)
 		.argtypes = {INT8OID, TEXTARRAYOID}
 	};
 	MemoryContext context = CurrentMemoryContext;
-	CorePlan	once = plan;
 	const TierLadders *ladders;
 	Datum		values[2];
 	char		nulls[3] = "  ";
@@ -407,7 +414,7 @@ tier_note_recorded(int64 program, bool keep)
 	values[1] = counted_types(ladders);
 	if (values[1] == (Datum) 0)
 		nulls[1] = 'n';
-	core_run(keep ? &plan : &once, values, nulls, false);
+	run_recorded(&plan, keep, values, nulls);
 	MemoryContextSwitchTo(context);
 	count = SPI_processed;
 	members = palloc_array(int64, count + 1);

@@ -76,19 +76,17 @@ lock_members(int64 program, int64 **members)
 		.argtypes = {INT8OID}
 	};
 	MemoryContext context = CurrentMemoryContext;
-	CorePlan	once = plan;
 	Datum		values[1];
 	int			count;
 	int			i;
 
 	values[0] = Int64GetDatum(program);
-	core_run(&once, values, NULL, false);
+	core_run_once(&plan, values, NULL, false);
 	count = (int) SPI_processed;
 	*members = MemoryContextAllocHuge(context, sizeof(int64) * (count + 1));
 	for (i = 0; i < count; i++)
 		(*members)[i] = core_int64(i, 1);
 	SPI_freetuptable(SPI_tuptable);
-	core_forget(&once);
 	MemoryContextSwitchTo(context);
 	return count;
 }

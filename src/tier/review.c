@@ -48,21 +48,19 @@ tier_due_members(int64 program, TimestampTz as_of, int64 *count)
 		.argtypes = {INT8OID, TIMESTAMPTZOID}
 	};
 	MemoryContext context = CurrentMemoryContext;
-	CorePlan	once = plan;
 	Datum		values[2];
 	int64	   *members;
 	int64		i;
 
 	values[0] = Int64GetDatum(program);
 	values[1] = TimestampTzGetDatum(as_of);
-	core_run(&once, values, NULL, false);
+	core_run_once(&plan, values, NULL, false);
 	MemoryContextSwitchTo(context);
 	*count = SPI_processed;
 	members = MemoryContextAllocHuge(context, sizeof(int64) * (*count + 1));
 	for (i = 0; i < *count; i++)
 		members[i] = core_int64((int) i, 1);
 	SPI_freetuptable(SPI_tuptable);
-	core_forget(&once);
 	return members;
 }
 
