@@ -56,6 +56,14 @@ parse_error_context(void *arg)
 			   context->what, RelationGetRelationName(context->relation));
 }
 
+/* All columns: as a target of SELECT that is no expression. */
+static bool
+is_star(Node *node)
+{
+	return IsA(node, ColumnRef) &&
+		IsA(llast(((ColumnRef *) node)->fields), A_Star);
+}
+
 /* The one bare expression in the text, or an error. */
 static Node *
 parse_bare(const ParseContext *context)
@@ -76,7 +84,8 @@ parse_bare(const ParseContext *context)
 		select->limitCount == NULL && select->lockingClause == NIL &&
 		select->withClause == NULL && select->op == SETOP_NONE)
 		target = linitial_node(ResTarget, select->targetList);
-	if (target == NULL || target->name != NULL || target->indirection != NIL)
+	if (target == NULL || target->name != NULL ||
+		target->indirection != NIL || is_star(target->val))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("\"%s\" is not a single expression", context->source)));

@@ -11,6 +11,10 @@ AS $grant_application$
 DECLARE
 	routine regprocedure;
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) THEN
+		RAISE EXCEPTION 'role with OID % does not exist', role::oid
+			USING ERRCODE = 'undefined_object';
+	END IF;
 	EXECUTE format('GRANT USAGE ON SCHEMA community TO %s', role);
 	FOR routine IN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
@@ -50,6 +54,10 @@ AS $grant_analyst$
 DECLARE
 	routine regprocedure;
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) THEN
+		RAISE EXCEPTION 'role with OID % does not exist', role::oid
+			USING ERRCODE = 'undefined_object';
+	END IF;
 	EXECUTE format('GRANT USAGE ON SCHEMA community TO %s', role);
 	FOR routine IN
 		SELECT p.oid::regprocedure FROM pg_proc AS p

@@ -17,6 +17,11 @@ DECLARE
 	thing record;
 	filled boolean;
 BEGIN
+	IF install_tables.owner IS NOT NULL
+		AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = install_tables.owner) THEN
+		RAISE EXCEPTION 'role with OID % does not exist', install_tables.owner::oid
+			USING ERRCODE = 'undefined_object';
+	END IF;
 	PERFORM pg_advisory_xact_lock(hashtextextended('community.install_tables', 0));
 
 	IF to_regclass('community.installation') IS NOT NULL THEN
