@@ -133,6 +133,8 @@ referral_bind(int64 program, int64 member, int64 sponsor, bool fresh,
 	referral_find_place(&place, NULL);
 	if (!place.bound)
 		referral_admit(program, sponsor, member, !place.late, joined_at);
+	if (!place.bound && place.late)
+		referral_check_past(program, member, sponsor, joined_at);
 	if (!place.bound && insert_row(&place, joined_at, lapses_at))
 	{
 		if (place.late)
@@ -167,6 +169,9 @@ referral_bind_by_move(const ReferralMoving *moving, TimestampTz moved_at,
 	};
 
 	referral_find_place(&place, NULL);
+	if (!place.bound && place.late)
+		referral_check_past(place.program, place.member, place.sponsor,
+							moved_at);
 	if (place.bound || !insert_row(&place, moved_at, moving->lapses_at))
 		refuse_rival(&place);
 	if (place.late)

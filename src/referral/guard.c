@@ -147,6 +147,8 @@ place_row(Datum *values, bool *nulls)
 	else if (place.late)
 	{
 		core_connect(&scope);
+		referral_check_past(place.program, place.member, place.sponsor,
+							joined_at);
 		referral_deepen_late(&place, true);
 		if (place.state.has_labels)
 			(void) referral_note_late(&place, joined_at,

@@ -58,6 +58,10 @@ extern bool referral_bind_by_move(const ReferralMoving *moving,
 extern void referral_lock_movers(int64 program);
 extern Snapshot referral_latest_snapshot(void);
 
+/* past.c */
+extern void referral_check_past(int64 program, int64 member, int64 sponsor,
+								TimestampTz since);
+
 /* setting.c */
 extern int32 referral_maximum_depth(int64 program);
 

@@ -180,6 +180,9 @@ move_row(const ReferralMoving *moving, const ReferralEdge *edge,
 		referral_check_sponsor(moving->program, moving->sponsor);
 	referral_read_state(moving->program, snapshot, &state);
 	move.moved_at = find_time(moving, edge, snapshot);
+	if (moving->has_sponsor && moving->has_time)
+		referral_check_past(moving->program, moving->member, moving->sponsor,
+							move.moved_at);
 	referral_deepen(moving->program, &state,
 					deepened_by(forest, moving, edge, &state));
 	change_sponsor(moving);
