@@ -20,3 +20,28 @@ SELECT community.grant_auditor(4294967295::regrole);
 SELECT community.install_tables(0::regrole);
 
 DROP TABLE input_orders;
+
+-- whoever owns a table may put our triggers on it, whatever its columns are
+CREATE SCHEMA input;
+CREATE TABLE input.benefit (program_id text, benefit_id bool, payload jsonb);
+INSERT INTO input.benefit VALUES ('x', true, NULL);
+DO $$
+DECLARE
+	guard text;
+BEGIN
+	FOREACH guard IN ARRAY ARRAY['awards', 'benefits', 'commissions', 'fraud_rules', 'ladders', 'paid_levels', 'referrals', 'rules'] LOOP
+		EXECUTE format('CREATE TRIGGER wrong AFTER UPDATE ON input.benefit FOR EACH ROW EXECUTE FUNCTION community.guard_%s()', guard);
+		BEGIN
+			UPDATE input.benefit SET payload = '{}';
+			RAISE 'no trigger was refused';
+		EXCEPTION WHEN trigger_protocol_violated THEN
+			RAISE INFO '%', sqlerrm;
+		END;
+		DROP TRIGGER wrong ON input.benefit;
+	END LOOP;
+END $$;
+CREATE TRIGGER wrong AFTER UPDATE ON community.benefit FOR EACH STATEMENT EXECUTE FUNCTION community.guard_benefits();
+UPDATE community.benefit SET payload = payload;
+DROP TRIGGER wrong ON community.benefit;
+SET client_min_messages = warning;
+DROP SCHEMA input CASCADE;

@@ -9,17 +9,78 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "funcapi.h"
 #include "nodes/execnodes.h"
 #include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "utils/rangetypes.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "core/compat.h"
 #include "core/core.h"
 #include "core/row.h"
+
+/* Is it one of these tables of ours, or a partition of one? */
+static bool
+is_guarded(Relation relation, const char *const *tables)
+{
+	char	   *name = RelationGetRelationName(relation);
+	Oid			schema_id = RelationGetNamespace(relation);
+	char	   *schema;
+
+	if (relation->rd_rel->relispartition)
+	{
+		Oid			top =
+		llast_oid(get_partition_ancestors(RelationGetRelid(relation)));
+
+		name = get_rel_name(top);
+		schema_id = get_rel_namespace(top);
+	}
+	schema = get_namespace_name(schema_id);
+	if (schema == NULL || name == NULL ||
+		strcmp(schema, COMMUNITY_SCHEMA) != 0)
+		return false;
+	for (; *tables != NULL; tables++)
+		if (strcmp(name, *tables) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What the function of a guard is called with.  Anybody may put a trigger on
+ * a table of his own, whose rows are not what the guard takes them for: only
+ * for rows, or the end, of the tables that are named, up to NULL.
+ */
+TriggerData *
+core_guard(FunctionCallInfo fcinfo, const char *function,
+		   const char *const *tables)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("%s() can only be called as a trigger", function)));
+	if (!is_guarded(trigger->tg_relation, tables))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("%s() does not guard table \"%s\"", function,
+						RelationGetRelationName(trigger->tg_relation)),
+				 errhint("Such triggers are made by community.install_tables() only; drop this one.")));
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) &&
+		!TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("%s() must be fired for each row", function)));
+	return trigger;
+}
 
 Datum
 core_column(HeapTuple row, TupleDesc desc, const char *name, bool *isnull)

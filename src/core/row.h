@@ -10,8 +10,12 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "commands/trigger.h"
 #include "datatype/timestamp.h"
+#include "fmgr.h"
 
+extern TriggerData *core_guard(FunctionCallInfo fcinfo, const char *function,
+							   const char *const *tables);
 extern Datum core_column(HeapTuple row, TupleDesc desc, const char *name,
 						 bool *isnull);
 extern int64 core_column_int64(HeapTuple row, TupleDesc desc,

@@ -267,15 +267,13 @@ guard_order(TriggerData *trigger)
 Datum
 community_guard_commissions(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"commission_plan",
+	"commission_rate", "signup_reward", NULL};
 	TriggerData *trigger;
 	TriggerEvent event;
 	Guarded		row;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_commissions() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_commissions", tables);
 	event = trigger->tg_event;
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
 		ereport(ERROR,

@@ -23,6 +23,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_set_paid_levels);
 PG_FUNCTION_INFO_V1(community_guard_paid_levels);
@@ -60,6 +61,7 @@ paid_levels_of(Relation table, HeapTuple tuple)
 Datum
 community_guard_paid_levels(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"referral_setting", NULL};
 	TriggerData *trigger;
 	Oid			user;
 	Oid			owner;
@@ -67,11 +69,7 @@ community_guard_paid_levels(PG_FUNCTION_ARGS)
 	int32		from = DEFAULT_LEVELS;
 	int32		to;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_paid_levels() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_paid_levels", tables);
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
 		from = paid_levels_of(trigger->tg_relation, trigger->tg_trigtuple);

@@ -48,24 +48,15 @@ rule_was_used(Datum program, Datum rule)
 Datum
 community_guard_fraud_rules(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"fraud_rule", NULL};
 	TriggerData *trigger;
 	TupleDesc	desc;
 	Datum		program;
 	Datum		rule;
 	bool		isnull;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_fraud_rules() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_fraud_rules", tables);
 	desc = RelationGetDescr(trigger->tg_relation);
-	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-		SPI_fnumber(desc, "rule_id") <= 0 ||
-		SPI_fnumber(desc, "program_id") <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_fraud_rules() can only be a row trigger of \"community.fraud_rule\"")));
 	program = SPI_getbinval(trigger->tg_trigtuple, desc,
 							SPI_fnumber(desc, "program_id"), &isnull);
 	rule = SPI_getbinval(trigger->tg_trigtuple, desc,

@@ -22,6 +22,7 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "core/row.h"
 #include "referral/guard.h"
 #include "referral/place.h"
 
@@ -262,13 +263,10 @@ guard_update(TriggerData *trigger)
 Datum
 community_guard_referrals(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"referral", NULL};
 	TriggerData *trigger;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_referrals() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_referrals", tables);
 	if (TRIGGER_FIRED_BEFORE(trigger->tg_event) &&
 		TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 	{

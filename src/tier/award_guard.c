@@ -14,6 +14,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_guard_awards);
 
@@ -30,6 +31,7 @@ column_int64(HeapTuple tuple, TupleDesc desc, const char *name)
 Datum
 community_guard_awards(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"award_requirement", NULL};
 	static CorePlan plan = {
 		.sql = "SELECT m.name, m.kind FROM community.measure AS m"
 		" WHERE m.program_id = $1 AND m.measure_id = $2"
@@ -44,11 +46,7 @@ community_guard_awards(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	Datum		values[2];
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_awards() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_awards", tables);
 	desc = RelationGetDescr(trigger->tg_relation);
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
 		trigger->tg_newtuple : trigger->tg_trigtuple;

@@ -216,6 +216,7 @@ check_listing(int64 program, int64 listing)
 Datum
 community_guard_benefits(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"benefit", "tier_benefit", NULL};
 	TriggerData *trigger;
 	TupleDesc	desc;
 	HeapTuple	tuple;
@@ -223,11 +224,7 @@ community_guard_benefits(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 	int64		program;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_benefits() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_benefits", tables);
 	desc = RelationGetDescr(trigger->tg_relation);
 	of_tiers = strcmp(RelationGetRelationName(trigger->tg_relation),
 					  "tier_benefit") == 0;

@@ -185,15 +185,13 @@ refuse(const Guarded *what, TriggerData *trigger, const char *verb)
 Datum
 community_guard_ladders(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"measure", "ladder",
+	"ladder_version", "tenure", "tier_ruling", NULL};
 	TriggerData *trigger;
 	const Guarded *what;
 	bool		is_draft;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_ladders() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_ladders", tables);
 	what = find_guarded(trigger->tg_relation);
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 		ereport(ERROR,
