@@ -4,6 +4,7 @@
 #   make test          builds, checks the source and runs every test
 #   make test PG=17    the same on another major (17, 18: fetched once)
 #   make test-long     the bank under load, for minutes and with a dying server
+#   make mutants       takes out what we rely on, and shows which test notices
 #   make bench         measures on a private server
 #   make lint          the source and catalogue checks alone
 #   make format        lays out the C files
@@ -99,8 +100,8 @@ endif
 .DEFAULT_GOAL := all
 
 # The lanes look for a server themselves, so they work before there is one.
-.PHONY: demo test test-long bench lint format
-demo test test-long bench lint format:
+.PHONY: demo test test-long mutants bench lint format
+demo test test-long mutants bench lint format:
 	@script/$@ $(if $(PG),--pg $(PG))
 
 PG_CONFIG ?= pg_config
