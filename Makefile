@@ -34,7 +34,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/score/concentration.sql \
 	src/score/esteem.sql \
 	src/score/graph.sql \
-	src/score/esteem.sql src/score/lift.sql src/score/holdout.sql \
+	src/score/lift.sql src/score/holdout.sql \
 	src/tier/ladder.sql src/tier/what_if.sql src/tier/ruling.sql \
 	src/tier/seats.sql src/tier/payment.sql \
 	src/referral/forest.sql \
@@ -57,7 +57,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/group_tables.sql \
 	src/score/ltv_tables.sql \
 	src/score/graph_tables.sql \
-	src/score/ltv_tables.sql src/score/holdout_tables.sql \
+	src/score/holdout_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \

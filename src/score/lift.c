@@ -26,6 +26,7 @@
 #include "score/lift.h"
 #include "score/lift_algo.h"
 #include "score/ltv.h"
+#include "score/query.h"
 
 #define LIFT_MAX_DAYS		3660
 #define LIFT_MAX_STRATA		100
@@ -145,6 +146,10 @@ static LiftRows *
 lift_query(text *query, const char *name, bool times)
 {
 	static const Oid types[] = {INT8OID, TIMESTAMPTZOID};
+	static const ScoreQueryColumns treated = {
+		"member_id and treated_at", 2, 2, types
+	};
+	static const ScoreQueryColumns member = {"member_id", 1, 1, types};
 	MemoryContext context = CurrentMemoryContext;
 	LiftRows   *rows = palloc0_object(LiftRows);
 	SPIPlanPtr	plan;
@@ -153,9 +158,8 @@ lift_query(text *query, const char *name, bool times)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	checked = score_ltv_check_query("program_lift", text_to_cstring(query),
-									times ? "member_id and treated_at" :
-									"member_id", times ? 2 : 1, types);
+	checked = score_check_query("program_lift", text_to_cstring(query),
+								times ? &treated : &member, NULL);
 	checked = psprintf("SELECT r.member::pg_catalog.int8%s FROM (\n%s\n) AS r (member%s)",
 					   times ? ", r.at::pg_catalog.timestamptz" : "", checked,
 					   times ? ", at" : "");
