@@ -3,6 +3,7 @@
 -- memory than allowed.
 SET search_path = public, community;
 SET client_min_messages = warning;
+SELECT count(create_program('score_graph_errors'));
 
 -- No edges, no nodes; then one node, alone or with itself
 SELECT (SELECT count(*) FROM pagerank(q)) AS rank, (SELECT count(*) FROM degrees(q)) AS degrees, (SELECT count(*) FROM core_numbers(q)) AS core,
@@ -22,7 +23,7 @@ FROM (VALUES ('SELECT i, i % 6 + 1 FROM generate_series(1, 6) AS i'), ('SELECT i
 SELECT node_id, degree FROM degrees('VALUES (-9223372036854775808, 9223372036854775807), (0, -1), (9223372036854775807, 0)');
 SELECT node_id, strength FROM degrees('SELECT 1::smallint, 2::numeric, 0.5::real');
 -- weights of any size that can be computed with, and 0, which is no edge
-SELECT node_id, score FROM pagerank('VALUES (1, 2, 1e280), (1, 3, 1e280), (2, 1, 1e-280), (3, 1, 1e-280), (3, 4, 0)');
+SELECT node_id, round(score::numeric, 9) AS score FROM pagerank('VALUES (1, 2, 1e280), (1, 3, 1e280), (2, 1, 1e-280), (3, 1, 1e-280), (3, 4, 0)');
 -- hundreds of thousands of edges between two nodes
 SELECT (SELECT string_agg(node_id || ': ' || degree || ' ' || neighbours, ', ') FROM degrees(q)) AS degrees, (SELECT string_agg(round(score::numeric, 6)::text, ' ') FROM pagerank(q)) AS rank,
 	(SELECT string_agg(round(score::numeric, 6)::text, ' ') FROM pagerank(q, multi_edges => 'once')) AS once, (SELECT string_agg(core::text, ' ') FROM core_numbers(q)) AS core,
@@ -99,16 +100,16 @@ DROP ROLE regress_graph_reader;
 -- Memory is asked for before it is taken
 SET maintenance_work_mem = '8MB';
 \set VERBOSITY terse
-SELECT count(*) FROM pagerank('SELECT i, i + 1 FROM generate_series(1, 1000000) AS i');
-SELECT count(*) FROM pagerank('SELECT i % 100, i % 99 FROM generate_series(1, 10000000) AS i');
+SELECT count(*) FROM pagerank('SELECT i, i + 1 FROM (SELECT generate_series(1, 1000000) AS i) AS s');
+SELECT count(*) FROM pagerank('SELECT i % 100, i % 99 FROM (SELECT generate_series(1, 10000000) AS i) AS s');
 SELECT count(*) FROM core_numbers('SELECT i % 100, i % 99 FROM generate_series(1, 700000) AS i');
 RESET maintenance_work_mem;
 -- and every measure can be cancelled while it works; what is cancelled leaves nothing
 SET maintenance_work_mem = '1GB';
 SET statement_timeout = '150ms';
 SELECT count(*) FROM betweenness_sample('SELECT i % 30011, i * i % 30011 FROM generate_series(1::bigint, 60000) AS i', NULL);
-SELECT count(*) FROM pagerank('SELECT i % 1000, i % 999 FROM generate_series(1, 100000) AS i', 0.9999999999, max_iterations => 1000000000);
-SELECT count(*) FROM pagerank('SELECT i, i + 1 FROM generate_series(1, 100000000) AS i');
+SELECT count(*) FROM pagerank('SELECT i, i + 1 FROM generate_series(1, 20000) AS i', 0.9999999999, seeds => '{1}', directed => false, max_iterations => 1000000000);
+SELECT count(*) FROM pagerank('SELECT i, i % 99 FROM (SELECT generate_series(1, 1000000000) AS i) AS s');
 SELECT count(*) FROM constraint_scores('SELECT i, j FROM generate_series(1, 1000) AS i, generate_series(1, 1000) AS j WHERE i < j');
 RESET statement_timeout;
 SELECT count(*) FROM pg_cursors;
