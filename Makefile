@@ -5,6 +5,8 @@
 #   make test PG=17    the same on another major (17, 18: fetched once)
 #   make test-long     the bank under load, for minutes and with a dying server
 #   make mutants       takes out what we rely on, and shows which test notices
+#   make test-long     the bank under load, for minutes and with a dying server;
+#                      a million calls with bad input
 #   make bench         measures on a private server
 #   make lint          the source and catalogue checks alone
 #   make format        lays out the C files
