@@ -60,6 +60,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/score/ltv_tables.sql \
 	src/score/graph_tables.sql \
 	src/score/holdout_tables.sql \
+	src/score/ltv_tables.sql src/score/model_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \

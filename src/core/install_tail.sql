@@ -37,6 +37,11 @@
 				('group_member', 'join_id', 'community.next_id()'),
 				('bargain', 'bargain_id', 'community.next_id()'),
 				('ltv_fit', 'fit_id', 'community.next_id()'),
+				('score_model', 'model_id', 'community.next_id()'),
+				('score_model_version', 'version_id', 'community.next_id()'),
+				('score_refresh', 'refresh_id', 'community.next_id()'),
+				('super_user_tenure', 'tenure_id', 'community.next_id()'),
+				('super_user_ruling', 'ruling_id', 'community.next_id()'),
 				('inbox', 'program_id', 'community.current_program()')
 			) AS d (relation, "column", expression)
 		JOIN pg_class AS c ON c.oid = to_regclass('community.' || d.relation)
@@ -115,6 +120,19 @@
 			' FOR EACH ROW EXECUTE FUNCTION community.guard_ladders()', thing.relation);
 		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_ladders()', thing.relation);
+	END LOOP;
+
+	-- models that scores were computed with, and what came of them
+	FOR thing IN SELECT r.relation FROM (VALUES ('score_model_version'), ('score_component'),
+				('score_refresh'), ('super_user_tenure'), ('super_user_ruling')) AS r (relation)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+			WHERE t.tgrelid = ('community.' || r.relation)::regclass
+				AND t.tgfoid = 'community.guard_scores()'::regprocedure)
+	LOOP
+		EXECUTE format('CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.%I'
+			' FOR EACH ROW EXECUTE FUNCTION community.guard_scores()', thing.relation);
+		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
+			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_scores()', thing.relation);
 	END LOOP;
 
 	-- so are benefits that tiers bring, and which tier brings them

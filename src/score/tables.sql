@@ -26,22 +26,3 @@
 		COMMENT ON COLUMN community.engagement.score IS
 			'sum of the engagement of all events, halved every half-life; ORDER BY score is right at any time';
 	END IF;
-
-	IF to_regclass('community.super_user') IS NULL THEN
-		CREATE VIEW community.super_user WITH (security_invoker = true) AS
-		SELECT p.program_id, s.*
-		FROM community.program AS p,
-			LATERAL community.super_users(now(), p.program_id) AS s;
-		COMMENT ON VIEW community.super_user IS 'every active member by engagement now; see community.super_users() for another time';
-		COMMENT ON COLUMN community.super_user.program_id IS 'the program';
-		COMMENT ON COLUMN community.super_user.member IS 'the member';
-		COMMENT ON COLUMN community.super_user.external_id IS 'the application''s uuid or text key';
-		COMMENT ON COLUMN community.super_user.rank IS 'rank by engagement, 1 is the highest';
-		COMMENT ON COLUMN community.super_user.percentile IS 'percent of members whose engagement is not higher';
-		COMMENT ON COLUMN community.super_user.engagement IS 'engagement score';
-		COMMENT ON COLUMN community.super_user.rfm IS 'RFM cell, hundreds recency, tens frequency, ones monetary, quintiles with 5 the best; null without revenue';
-		COMMENT ON COLUMN community.super_user.last_at IS 'time of the last transaction';
-		COMMENT ON COLUMN community.super_user.frequency IS 'number of transactions, net of reversals';
-		COMMENT ON COLUMN community.super_user.revenue IS 'sum of transactions, net of reversals, in minor units';
-		COMMENT ON COLUMN community.super_user.revenue_share IS 'share of the revenue of the program, 0 to 1';
-	END IF;
