@@ -65,6 +65,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
 	src/tier/seats_check.sql src/tier/benefit_check.sql \
+	src/score/model_check.sql \
 	src/referral/commission_check.sql \
 	src/referral/group_check.sql \
 	src/referral/invite_check.sql \

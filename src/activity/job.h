@@ -36,6 +36,7 @@ extern void activity_commit_batch(ActivityJob *job);
 extern void activity_finish_job(ActivityJob *job);
 extern void activity_unlock_job(ActivityJob *job);
 extern void activity_review_tiers(ActivityJob *job, TimestampTz as_of);
+extern void activity_refresh_scores(ActivityJob *job, TimestampTz now);
 extern void activity_tell_progress(const ActivityJob *job, bool last);
 
 #endif							/* COMMUNITY_JOB_H */

@@ -331,6 +331,8 @@ community_run_maintenance(PG_FUNCTION_ARGS)
 		activity_review_tiers(job, as_of);
 		fold_ranges(job, from, to, DEFAULT_MINIMUM, DEFAULT_BATCH);
 		relabel(job);
+		/* last: a model that cannot be computed is in nobody's way */
+		activity_refresh_scores(job, as_of);
 		activity_finish_job(job);
 	}
 	PG_CATCH();

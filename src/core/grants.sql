@@ -35,7 +35,8 @@ BEGIN
 				'add_identity', 'normalise_identity', 'review_referrals', 'decide_flag',
 				'referral_is_held', 'open_group', 'join_group', 'leave_group', 'settle_groups',
 				'confirm_group_refund', 'open_bargain', 'cut_bargain', 'close_bargain',
-				'in_holdout', 'holdout_group')
+				'in_holdout', 'holdout_group', 'explain_score', 'is_super_user',
+				'lock_super_user', 'veto_super_user', 'end_super_user_ruling')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -77,7 +78,7 @@ BEGIN
 				'fraud_same_identity', 'fraud_rejoined', 'fraud_ring', 'fraud_same_address',
 				'fraud_velocity', 'fraud_chain', 'fraud_star', 'fraud_too_fast', 'fraud_reward',
 				'keep_ltv_fit', 'newest_ltv_fit', 'program_lift', 'in_holdout', 'holdout_group',
-				'holdout_lift')
+				'holdout_lift', 'explain_score', 'compare_scores', 'is_super_user')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
@@ -108,7 +109,10 @@ BEGIN
 		' community.group_refund_due, community.bargain, community.bargain_cut,'
 		' community.bargain_status, community.ltv_fit, community.held_payment,'
 		' community.held_payment_end, community.qualified_referral, community.interaction,'
-		' community.holdout TO %s', role);
+		' community.holdout, community.score_model, community.score_model_version,'
+		' community.score_component, community.score_segment, community.score_refresh,'
+		' community.member_score, community.super_user_tenure, community.super_user_ruling,'
+		' community.score TO %s', role);
 END
 $grant_analyst$;
 COMMENT ON FUNCTION community.grant_analyst IS

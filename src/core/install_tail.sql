@@ -124,13 +124,15 @@
 
 	-- models that scores were computed with, and what came of them
 	FOR thing IN SELECT r.relation FROM (VALUES ('score_model_version'), ('score_component'),
-				('score_refresh'), ('super_user_tenure'), ('super_user_ruling')) AS r (relation)
+				('score_refresh'), ('super_user_tenure'), ('super_user_ruling'),
+				('measure')) AS r (relation)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
 			WHERE t.tgrelid = ('community.' || r.relation)::regclass
 				AND t.tgfoid = 'community.guard_scores()'::regprocedure)
 	LOOP
-		EXECUTE format('CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON community.%I'
+		EXECUTE format('CREATE TRIGGER guard_scores BEFORE UPDATE OR DELETE ON community.%I'
 			' FOR EACH ROW EXECUTE FUNCTION community.guard_scores()', thing.relation);
+		CONTINUE WHEN thing.relation = 'measure';
 		EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON community.%I'
 			' FOR EACH STATEMENT EXECUTE FUNCTION community.guard_scores()', thing.relation);
 	END LOOP;

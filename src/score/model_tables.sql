@@ -34,7 +34,7 @@
 			top_share numeric,
 			keep numeric NOT NULL DEFAULT 0.9,
 			dwell interval NOT NULL DEFAULT '14 days',
-			every community.period,
+			every text,
 			defined_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 			defined_by text NOT NULL DEFAULT session_user,
 			CONSTRAINT score_model_version_pkey PRIMARY KEY (program_id, version_id),
@@ -45,11 +45,12 @@
 				AND (lower_inf(valid) OR isfinite(lower(valid)))
 				AND lower_inc(valid) <> lower_inf(valid)),
 			CONSTRAINT score_model_version_line_check CHECK (num_nonnulls(line, top_share) <= 1
-				AND line > 0 AND line <= 1000000000 AND scale(line) <= 6
+				AND line > 0 AND line <= 10000000 AND scale(line) <= 6
 				AND top_share > 0 AND top_share <= 1),
-			CONSTRAINT score_model_version_keep_check CHECK (keep >= 0 AND keep <= 1),
+			CONSTRAINT score_model_version_keep_check CHECK (keep >= 0 AND keep <= 1
+				AND scale(keep) <= 4),
 			CONSTRAINT score_model_version_dwell_check CHECK (dwell >= '0'),
-			CONSTRAINT score_model_version_every_check CHECK (every::text LIKE 'calendar%')
+			CONSTRAINT score_model_version_every_check CHECK (every LIKE 'calendar%')
 		);
 		COMMENT ON TABLE community.score_model_version IS 'versions of models; one that scores were computed with is ended, never edited';
 		COMMENT ON COLUMN community.score_model_version.program_id IS 'the program';
@@ -61,7 +62,7 @@
 		COMMENT ON COLUMN community.score_model_version.top_share IS 'share of the members, 0 to 1, whose scores are at the line or above';
 		COMMENT ON COLUMN community.score_model_version.keep IS 'a super-user is one no more below this share of the line';
 		COMMENT ON COLUMN community.score_model_version.dwell IS 'how long whoever became a super-user stays one, whatever the score';
-		COMMENT ON COLUMN community.score_model_version.every IS 'calendar period at whose beginnings run_maintenance() computes the scores; null for never';
+		COMMENT ON COLUMN community.score_model_version.every IS 'calendar period, as text, at whose beginnings run_maintenance() computes the scores; null for never';
 		COMMENT ON COLUMN community.score_model_version.defined_at IS 'when it was defined';
 		COMMENT ON COLUMN community.score_model_version.defined_by IS 'database role that defined it';
 	END IF;
@@ -74,7 +75,7 @@
 			code text NOT NULL,
 			kind text NOT NULL,
 			measure_id bigint,
-			period community.period NOT NULL DEFAULT 'lifetime',
+			period text NOT NULL DEFAULT 'lifetime',
 			types text[],
 			against text[],
 			method text,
@@ -108,7 +109,7 @@
 			CONSTRAINT score_component_cap_check CHECK ((transform = 'percentile') = (cap IS NULL)
 				AND cap > 0 AND cap < 'Infinity'),
 			CONSTRAINT score_component_weight_check
-				CHECK (weight <> 0 AND abs(weight) <= 1000000 AND scale(weight) <= 6),
+				CHECK (weight <> 0 AND abs(weight) <= 100000 AND scale(weight) <= 6),
 			CONSTRAINT score_component_minimum_givers_check CHECK (minimum_givers >= 0)
 		);
 		COMMENT ON TABLE community.score_component IS 'what the versions of models add up';
@@ -118,7 +119,7 @@
 		COMMENT ON COLUMN community.score_component.code IS 'its code, the same from version to version';
 		COMMENT ON COLUMN community.score_component.kind IS 'measure, engagement, rfm, lifetime_value, pagerank, referrals, referral_value, esteem or contribution';
 		COMMENT ON COLUMN community.score_component.measure_id IS 'for a measure: which one';
-		COMMENT ON COLUMN community.score_component.period IS 'over which period it counts, up to the time of the scores';
+		COMMENT ON COLUMN community.score_component.period IS 'over which period it counts, up to the time of the scores; a period as text';
 		COMMENT ON COLUMN community.score_component.types IS 'types of event that count, for esteem those in favour; null for all';
 		COMMENT ON COLUMN community.score_component.against IS 'for esteem: types of event that count against';
 		COMMENT ON COLUMN community.score_component.method IS 'for lifetime_value bg_nbd, mbg_nbd or pareto_nbd; for esteem wilson or mean; for a contribution count or amount';
@@ -231,8 +232,8 @@
 			recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 			superseded_at timestamptz,
 			CONSTRAINT super_user_tenure_pkey PRIMARY KEY (program_id, tenure_id),
-			CONSTRAINT super_user_tenure_during_check CHECK (NOT isempty(during) AND lower_inc(during)
-				AND isfinite(lower(during)) AND NOT upper_inc(during)),
+			CONSTRAINT super_user_tenure_during_check CHECK (NOT isempty(during)
+				AND lower_inc(during) AND isfinite(lower(during)) AND NOT upper_inc(during)),
 			CONSTRAINT super_user_tenure_reason_check
 				CHECK (reason IN ('reached', 'fallen', 'vetoed', 'left')),
 			CONSTRAINT super_user_tenure_excl EXCLUDE USING gist (
@@ -269,8 +270,8 @@
 			superseded_at timestamptz,
 			CONSTRAINT super_user_ruling_pkey PRIMARY KEY (program_id, ruling_id),
 			CONSTRAINT super_user_ruling_kind_check CHECK (kind IN ('lock', 'veto')),
-			CONSTRAINT super_user_ruling_during_check CHECK (NOT isempty(during) AND lower_inc(during)
-				AND isfinite(lower(during)) AND NOT upper_inc(during))
+			CONSTRAINT super_user_ruling_during_check CHECK (NOT isempty(during)
+				AND lower_inc(during) AND isfinite(lower(during)) AND NOT upper_inc(during))
 		);
 		CREATE INDEX super_user_ruling_member_idx ON community.super_user_ruling
 			(program_id, model_id, member_id);
@@ -300,11 +301,12 @@
 				community.period_add(t.since, v.dwell, o.time_zone), l.until,
 				CASE WHEN s.falls_at IS NOT NULL THEN s.falls_at
 					WHEN v.every IS NOT NULL THEN
-						upper(community.period_at(v.every, r.as_of, NULL, o.time_zone))
+						upper(community.period_at(v.every::community.period, r.as_of, NULL,
+							o.time_zone))
 					ELSE r.as_of END) END AS lost_at,
 			CASE WHEN t.since IS NOT NULL THEN s.falls_at IS NOT NULL END AS lost_exact,
 			(SELECT jsonb_object_agg(c.code,
-				round(c.weight * s.units[c.position] * 0.000001, 6) ORDER BY c.position)
+				round(c.weight * s.units[c.position] * 0.000001, 6))
 				FROM community.score_component AS c
 				WHERE c.program_id = r.program_id AND c.version_id = r.version_id) AS parts,
 			r.refresh_id

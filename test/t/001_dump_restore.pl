@@ -100,6 +100,17 @@ SELECT community.veto_tier(1001, 'Club "A"', 'tier 2', '[2024-01-01,)', 'no', 'v
 	community.grant_tier(1002, 'Club "A"', 'tier 2', '[2024-03-01,)', reason => 'yes', key => 'grant 2'),
 	community.revoke_tier('grant', '2024-02-01');
 
+-- scores of a model of two versions, a super-user, a veto that ended it
+SELECT community.define_score_model('Score "A"', '[{"kind": "contribution", "cap": 10}]',
+		line => 0.1, every => 'calendar day', valid_from => '2024-01-01'),
+	community.define_score_model('Score "A"', '[{"kind": "engagement", "cap": 10}]', top_share => 0.1, valid_from => '2024-03-01');
+CALL community.refresh_scores('Score "A"', '2024-02-01');
+CALL community.refresh_scores('Score "A"');
+SELECT community.veto_super_user(member_id, 'Score "A"', NULL, 'no', 'veto'), community.end_super_user_ruling('veto')
+	FROM community.super_user_tenure LIMIT 1;
+INSERT INTO community.score_segment (program_id, model_id, rank, name, lower_bound)
+	SELECT program_id, model_id, 1, 'key', 0.5 FROM community.score_model;
+
 -- a forest: a chain whose members come after those below them, moves, labels in force
 SELECT community.define_referrals(maximum_depth => 50, paid_levels => 2);
 SELECT community.enroll(2000 + i, joined_at => '2024-01-01') FROM generate_series(0, 20) AS i;
@@ -114,8 +125,9 @@ my $old = tables_of($node, 'old');
 cmp_ok(length($old->{event}), '>', 10000, 'there are events to be dumped');
 foreach my $table (
 	qw(account_fold attachment currency engagement entry hold inbox inbox_fault job_run ladder
-	ladder_version measure member program referral referral_forest referral_label referral_move
-	referral_setting standing_touch tenure tier tier_requirement tier_ruling))
+	ladder_version measure member member_score program referral referral_forest referral_label referral_move
+	referral_setting score_component score_model score_model_version score_refresh score_segment
+	standing_touch super_user_ruling super_user_tenure tenure tier tier_requirement tier_ruling))
 {
 	isnt($old->{$table}, '', "there are rows of $table");
 }
