@@ -33,6 +33,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/tier/benefits.sql src/tier/awards.sql \
 	src/score/engagement.sql \
 	src/score/ltv.sql \
+	src/score/model.sql \
 	src/score/concentration.sql \
 	src/score/esteem.sql \
 	src/score/graph.sql \
@@ -60,7 +61,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/score/ltv_tables.sql \
 	src/score/graph_tables.sql \
 	src/score/holdout_tables.sql \
-	src/score/ltv_tables.sql src/score/model_tables.sql \
+	src/score/model_tables.sql \
 	src/core/install_tail.sql \
 	src/core/check_head.sql \
 	$(wildcard $(patsubst %,src/%/check.sql,$(ROOMS))) \
