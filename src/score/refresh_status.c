@@ -12,11 +12,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
@@ -96,7 +98,6 @@ read_standings(const ScoreRefresh *refresh, const Changes *of, int64 *count)
 		.nargs = 4,
 		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}
 	};
-	CorePlan	once = plan;
 	MemoryContext context = CurrentMemoryContext;
 	Datum		values[4];
 	Standing   *result;
@@ -106,7 +107,11 @@ read_standings(const ScoreRefresh *refresh, const Changes *of, int64 *count)
 	values[1] = Int64GetDatum(refresh->model->model_id);
 	values[2] = TimestampTzGetDatum(refresh->as_of);
 	values[3] = of == NULL ? (Datum) 0 : member_array(of);
-	core_change_latest(&once, values, of == NULL ? "   n" : NULL);
+	/* how many there are differs much, from call to call */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	core_run_once(&plan, values, of == NULL ? "   n" : NULL, true);
+	PopActiveSnapshot();
 	MemoryContextSwitchTo(context);
 	*count = SPI_processed;
 	result = MemoryContextAllocExtended(context,
@@ -125,7 +130,6 @@ read_standings(const ScoreRefresh *refresh, const Changes *of, int64 *count)
 		result[i].vetoed = core_bool(row, 6);
 	}
 	SPI_freetuptable(SPI_tuptable);
-	core_forget(&once);
 	return result;
 }
 
@@ -277,7 +281,6 @@ lock_all(const ScoreRefresh *refresh, const Verdicts *verdicts)
 	values[1] = member_array(&result);
 	core_run(&once, values, NULL, false);
 	SPI_freetuptable(SPI_tuptable);
-	core_forget(&once);
 	return result;
 }
 
@@ -311,7 +314,6 @@ begin(const ScoreRefresh *refresh, const Changes *members)
 	values[2] = TimestampTzGetDatum(refresh->as_of);
 	values[3] = member_array(members);
 	core_run(&once, values, NULL, false);
-	core_forget(&once);
 }
 
 /*
@@ -345,7 +347,6 @@ score_super_user_end(int64 program, int64 model_id, Datum members,
 	values[3] = members;
 	values[4] = CStringGetTextDatum(reason);
 	core_run(&once, values, NULL, false);
-	core_forget(&once);
 }
 
 static void
