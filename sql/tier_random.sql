@@ -50,10 +50,11 @@ INSERT INTO community.activity_type (program_id, type, weight, weight_per_unit) 
 INSERT INTO community.accrual_rule (program_id, name, type, currency_id, stage, position, effect, points, per)
 SELECT program_id, v.* FROM community.currency AS c, LATERAL (VALUES ('of orders', 'order', c.currency_id, 1, 1, 'per_unit', 7, 1000), ('of posts', 'post', c.currency_id, 1, 2, 'fixed', 3, NULL)) AS v
 WHERE program_id IN (:first, :again);
-INSERT INTO community.measure (program_id, name, kind, types, payload_filter, currency_id)
-SELECT c.program_id, v.* FROM community.currency AS c, LATERAL (VALUES ('spend', 'sum', ARRAY['order'], NULL::jsonb, NULL::bigint), ('web spend', 'sum', '{order}', '{"channel": "web"}', NULL),
+INSERT INTO community.measure (program_id, name, kind, types, payload_filter, currency_id, side)
+SELECT c.program_id, v.*, CASE WHEN v.name LIKE 'got %' THEN 'target' ELSE 'actor' END FROM community.currency AS c, LATERAL (VALUES ('spend', 'sum', ARRAY['order'], NULL::jsonb, NULL::bigint), ('web spend', 'sum', '{order}', '{"channel": "web"}', NULL),
 	('posts', 'count', '{post,thank}', NULL, NULL), ('biggest', 'maximum', '{order}', NULL, NULL), ('days', 'distinct_days', NULL, NULL, NULL), ('thanked', 'distinct_counterparts', '{thank}', NULL, NULL),
-	('points', 'points', NULL, NULL, c.currency_id), ('heat', 'engagement', NULL, NULL, NULL), ('age', 'membership_days', NULL, NULL, NULL), ('flags', 'count', '{flag}', NULL, NULL)) AS v
+	('points', 'points', NULL, NULL, c.currency_id), ('heat', 'engagement', NULL, NULL, NULL), ('age', 'membership_days', NULL, NULL, NULL), ('flags', 'count', '{flag}', NULL, NULL),
+	('got thanks', 'count', '{thank}', NULL, NULL), ('got from', 'distinct_counterparts', NULL, NULL, NULL)) AS v (name)
 WHERE c.program_id IN (:first, :again);
 INSERT INTO community.ladder (program_id, name, promotion, promotion_period, demotion, term, term_rounding, grace, dwell, landing)
 SELECT p, v.* FROM unnest(ARRAY[:first, :again]::bigint[]) p, (VALUES
@@ -70,10 +71,10 @@ INSERT INTO community.tier_requirement (program_id, ladder_id, rank, position, m
 SELECT l.program_id, l.ladder_id, v.rank, v.position, m.measure_id, v.period::community.period, v.attain, v.keep, v.at_most FROM community.ladder AS l JOIN (VALUES
 	('spend', 1, 1, 'spend', 'rolling 90 days', 8000, 5000, false), ('spend', 1, 2, 'flags', 'calendar quarter', 1, 2, true), ('spend', 2, 1, 'spend', 'calendar quarter', 20000, 12000, false), ('spend', 2, 2, 'points', 'calendar quarter', 120, 60, false), ('spend', 2, 3, 'biggest', 'anniversary year', 12000, NULL, false),
 	('spend', 3, 1, 'points', 'rolling 365 days', 300, 200, false), ('spend', 3, 2, 'web spend', 'calendar year from 04-01', 30000, 20000, false),
-	('talk', 2, 1, 'posts', 'rolling 30 days', 2, 1, false), ('talk', 2, 2, 'flags', 'rolling 1 month', 0, 1, true), ('talk', 3, 1, 'days', 'rolling 60 days', 6, 4, false), ('talk', 3, 2, 'thanked', 'calendar month', 2, 1, false), ('talk', 3, 3, 'heat', 'lifetime', 9.3, 5.7, false),
+	('talk', 2, 1, 'posts', 'rolling 30 days', 2, 1, false), ('talk', 2, 2, 'flags', 'rolling 1 month', 0, 1, true), ('talk', 3, 1, 'days', 'rolling 60 days', 6, 4, false), ('talk', 3, 2, 'thanked', 'calendar month', 2, 1, false), ('talk', 3, 3, 'heat', 'lifetime', 9.3, 5.7, false), ('talk', 3, 4, 'got from', 'rolling 60 days', 2, 1, false),
 	('talk', 4, 1, 'heat', 'lifetime', 14.9, 11.3, false), ('talk', 4, 2, 'posts', 'rolling 30 days', 6, NULL, false),
 	('loyal', 2, 1, 'age', 'lifetime', 100, NULL, false), ('loyal', 2, 2, 'days', 'lifetime', 5, NULL, false), ('loyal', 2, 3, 'biggest', 'rolling 365 days', 17000, NULL, true), ('loyal', 4, 1, 'spend', 'lifetime', 30000, NULL, false),
-	('season', 1, 1, 'days', 'anniversary 3 months', 3, 2, false), ('season', 1, 2, 'age', 'lifetime', 400, 500, true), ('season', 2, 1, 'posts', 'anniversary 3 months', 4, 2, false), ('season', 2, 2, 'spend', 'rolling 90 days', 25000, 15000, false))
+	('season', 1, 1, 'days', 'anniversary 3 months', 3, 2, false), ('season', 1, 2, 'age', 'lifetime', 400, 500, true), ('season', 2, 1, 'posts', 'anniversary 3 months', 4, 2, false), ('season', 2, 2, 'spend', 'rolling 90 days', 25000, 15000, false), ('season', 2, 3, 'got thanks', 'anniversary 3 months', 3, 2, false))
 	AS v (ladder, rank, position, measure, period, attain, keep, at_most) ON v.ladder = l.name
 JOIN community.measure AS m ON m.program_id = l.program_id AND m.name = v.measure WHERE l.program_id IN (:first, :again);
 

@@ -103,7 +103,7 @@
 		);
 		CREATE INDEX event_member_idx ON community.event (program_id, member_id, occurred_at);
 		CREATE INDEX event_target_idx ON community.event
-			(program_id, member_id, target_id, occurred_at) WHERE target_id IS NOT NULL;
+			(program_id, target_id, member_id, occurred_at) WHERE target_id IS NOT NULL;
 		CREATE INDEX event_corrects_idx ON community.event (program_id, member_id, corrects)
 			WHERE corrects IS NOT NULL;
 		COMMENT ON TABLE community.event IS 'what happened, once; append-only: corrections are events too';

@@ -33,10 +33,10 @@ community_guard_awards(PG_FUNCTION_ARGS)
 {
 	static const char *const tables[] = {"award_requirement", NULL};
 	static CorePlan plan = {
-		.sql = "SELECT m.name, m.kind FROM community.measure AS m"
+		.sql = "SELECT m.name, m.kind, m.side FROM community.measure AS m"
 		" WHERE m.program_id = $1 AND m.measure_id = $2"
-		" AND m.kind NOT IN ('sum', 'count', 'maximum', 'distinct_days',"
-		"  'distinct_counterparts')",
+		" AND (m.side = 'target' OR m.kind NOT IN ('sum', 'count', 'maximum',"
+		"  'distinct_days', 'distinct_counterparts'))",
 		.nargs = 2,
 		.argtypes = {INT8OID, INT8OID}
 	};
@@ -59,9 +59,11 @@ community_guard_awards(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("an award cannot require measure \"%s\"",
 						core_text(0, 1)),
+				 strcmp(core_text(0, 3), "target") == 0 ?
+				 errdetail("It is of side target; awards are earned by what members do.") :
 				 errdetail("It is of kind \"%s\"; awards are earned by events.",
 						   core_text(0, 2)),
-				 errhint("The kinds for awards are sum, count, maximum, distinct_days and distinct_counterparts.")));
+				 errhint("The kinds for awards are sum, count, maximum, distinct_days and distinct_counterparts, of side actor.")));
 	core_leave(&scope);
 	return PointerGetDatum(NULL);
 }

@@ -5,8 +5,8 @@
  *
  * Whoever is walked from the beginning needs everything that ever happened to
  * a member.  It is read in the order of members and time, each table once for
- * all measures; an event and what corrects it are of one member, so they meet
- * here, and come to what community.counted_event says.
+ * all measures; an event and what corrects it are of one member, and were done
+ * to one, so they meet here, and come to what community.counted_event says.
  *
  * Members may be given as a list, or be all there are.  Then the tables are
  * read by cursors, and of what was read no more is kept than the members at
@@ -75,6 +75,7 @@ typedef struct Source
 /* What is not in entries. */
 #define NO_CURRENCY		0		/* events */
 #define REFERRALS		(-1)
+#define RECEIVED		(-2)	/* events, by whom they were done to */
 
 struct TierCrowd
 {
@@ -102,6 +103,11 @@ enum
 	" c.corrects, CASE WHEN c.corrects IS NOT NULL THEN c.revision::bigint END," \
 	" CASE WHEN c.corrects IS NOT NULL THEN c.kind IN ('reverse', 'retract') END," \
 	" CASE WHEN $8 THEN c.type END, CASE WHEN $9 THEN c.payload END"
+#define RECEIVED_EVENTS \
+	"(SELECT y.program_id, y.event_id, y.target_id AS member_id, y.type," \
+	" y.occurred_at, y.amount, y.engagement, y.member_id AS target_id," \
+	" y.corrects, y.revision, y.kind, y.payload FROM community.event AS y" \
+	" WHERE y.target_id IS NOT NULL)"
 #define EVENT_CONDITION \
 	" (c.corrects IS NOT NULL OR (c.occurred_at > $5" \
 	"  AND c.occurred_at <= $3" \
@@ -162,7 +168,9 @@ static CorePlan list_plans[] = {
 	{.sql = ENTRY_ROWS OF_LIST("community.entry") ENTRY_CONDITION
 	IN_ORDER("effective_at"), ROW_ARGS(INT8OID)},
 	{.sql = REFERRAL_ROWS OF_LIST("community.qualified_referral")
-	REFERRAL_CONDITION IN_ORDER("qualified_at"), ROW_ARGS(INT8OID)}
+	REFERRAL_CONDITION IN_ORDER("qualified_at"), ROW_ARGS(INT8OID)},
+	{.sql = EVENT_ROWS OF_LIST(RECEIVED_EVENTS) EVENT_CONDITION
+	IN_ORDER("occurred_at"), ROW_ARGS(TEXTARRAYOID)}
 };
 static const CorePlan all_plans[] = {
 	{.sql = EVENT_ROWS OF_ALL("community.event") EVENT_CONDITION
@@ -170,7 +178,9 @@ static const CorePlan all_plans[] = {
 	{.sql = ENTRY_ROWS OF_ALL("community.entry") ENTRY_CONDITION
 	SORTED("effective_at"), ROW_ARGS(INT8OID)},
 	{.sql = REFERRAL_ROWS OF_ALL("community.qualified_referral")
-	REFERRAL_CONDITION SORTED("qualified_at"), ROW_ARGS(INT8OID)}
+	REFERRAL_CONDITION SORTED("qualified_at"), ROW_ARGS(INT8OID)},
+	{.sql = EVENT_ROWS OF_ALL(RECEIVED_EVENTS) EVENT_CONDITION
+	SORTED("occurred_at"), ROW_ARGS(TEXTARRAYOID)}
 };
 
 /* Which of these plans reads a source. */
@@ -178,7 +188,14 @@ static int
 plan_of(const Source *source)
 {
 	return source->currency == NO_CURRENCY ? 0 :
-		source->currency == REFERRALS ? 2 : 1;
+		source->currency == REFERRALS ? 2 :
+		source->currency == RECEIVED ? 3 : 1;
+}
+
+static bool
+is_of_events(const Source *source)
+{
+	return source->currency == NO_CURRENCY || source->currency == RECEIVED;
 }
 
 /* Begin with nothing to read. */
@@ -215,7 +232,8 @@ static Source *
 find_source(TierCrowd *crowd, const TierMeter *meter, bool add)
 {
 	int64		currency = meter->kind == TIER_POINTS ? meter->currency_id :
-	meter->kind == TIER_QUALIFIED_REFERRALS ? REFERRALS : NO_CURRENCY;
+	meter->kind == TIER_QUALIFIED_REFERRALS ? REFERRALS :
+	meter->received ? RECEIVED : NO_CURRENCY;
 	int64		max = crowd->maxsources;
 	int			i;
 
@@ -388,7 +406,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 		take_correction(source, slot->tts_values);
 	else
 		for (i = 0; i < source->nlists; i++)
-			if (source->currency != NO_CURRENCY ||
+			if (!is_of_events(source) ||
 				counts(source, source->lists[i].meter, slot->tts_values))
 				take_item(source, &source->lists[i], slot);
 	return true;
@@ -551,8 +569,8 @@ bind(const Source *source, Datum members, TimestampTz until, Datum *values,
 	if (members == (Datum) 0)
 		nulls[1] = 'n';
 	values[2] = TimestampTzGetDatum(until);
-	values[3] = source->currency != NO_CURRENCY ?
-		Int64GetDatum(source->currency) : counted_types(source);
+	values[3] = is_of_events(source) ? counted_types(source) :
+		Int64GetDatum(source->currency);
 	if (values[3] == (Datum) 0)
 		nulls[3] = 'n';
 	values[4] = TimestampTzGetDatum(source->since);

@@ -39,8 +39,8 @@ static CoreTable event_by_target = {
 	EVENT_TABLE,
 	.index = "event_target_idx",
 	.nkeys = 4,
-	.keys = {CORE_EVENT_PROGRAM + 1, CORE_EVENT_MEMBER + 1,
-	CORE_EVENT_TARGET + 1, CORE_EVENT_OCCURRED_AT + 1}
+	.keys = {CORE_EVENT_PROGRAM + 1, CORE_EVENT_TARGET + 1,
+	CORE_EVENT_MEMBER + 1, CORE_EVENT_OCCURRED_AT + 1}
 };
 static CoreTable event_by_corrected = {
 	EVENT_TABLE,
@@ -253,14 +253,15 @@ tier_read_events(TierReader *reader, const int64 *target,
 	if (after >= to)
 		return;
 	keys[0] = Int64GetDatum(reader->program);
-	keys[1] = Int64GetDatum(reader->member);
 	if (target == NULL)
 	{
+		keys[1] = Int64GetDatum(reader->member);
 		scan_with(reader, &reader->by_time, &event_by_time, keys, after, to,
 				  backward, visit_event, &look);
 		return;
 	}
-	keys[2] = Int64GetDatum(*target);
+	keys[1] = Int64GetDatum(*target);
+	keys[2] = Int64GetDatum(reader->member);
 	scan_with(reader, &reader->by_target, &event_by_target, keys, after, to,
 			  backward, visit_event, &look);
 }

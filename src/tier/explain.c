@@ -61,14 +61,23 @@ put(Explanation *row)
 }
 
 /* The last argument of either is not used by it. */
+#define READ_EVENTS(relation) \
+	"SELECT c.event_id, c.occurred_at, c.amount, c.engagement" \
+	" FROM " relation " AS c" \
+	" WHERE c.program_id = $1 AND c.member_id = $2" \
+	" AND c.occurred_at > $3 AND c.occurred_at <= $4" \
+	" AND ($5 IS NULL OR c.type = ANY ($5))" \
+	" AND ($6 IS NULL OR c.payload @> $6) AND $7 IS NOT NULL" \
+	" ORDER BY c.occurred_at, c.event_id"
+
 static CorePlan read_events = {
-	.sql = "SELECT c.event_id, c.occurred_at, c.amount, c.engagement"
-	" FROM community.counted_event AS c"
-	" WHERE c.program_id = $1 AND c.member_id = $2"
-	" AND c.occurred_at > $3 AND c.occurred_at <= $4"
-	" AND ($5 IS NULL OR c.type = ANY ($5))"
-	" AND ($6 IS NULL OR c.payload @> $6) AND $7 IS NOT NULL"
-	" ORDER BY c.occurred_at, c.event_id",
+	.sql = READ_EVENTS("community.counted_event"),
+	.nargs = 7,
+	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	TEXTARRAYOID, JSONBOID, INT8OID}
+};
+static CorePlan read_received = {
+	.sql = READ_EVENTS(TIER_RECEIVED_EVENTS),
 	.nargs = 7,
 	.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
 	TEXTARRAYOID, JSONBOID, INT8OID}
@@ -125,7 +134,8 @@ find_events(const TierLadders *ladders, const TierMeter *meter,
 	nulls[5] = meter->filter == NULL ? 'n' : ' ';
 	core_run(meter->kind == TIER_POINTS ? &read_points :
 			 meter->kind == TIER_QUALIFIED_REFERRALS ? &read_referrals :
-			 &read_events, values, nulls, true);
+			 meter->received ? &read_received : &read_events,
+			 values, nulls, true);
 	MemoryContextSwitchTo(context);
 	return SPI_processed > 0;
 }

@@ -81,6 +81,15 @@ static CorePlan read_events = {
 					  " AND $8 IS NOT NULL"),
 	ITEM_ARGS
 };
+static CorePlan read_received = {
+	.sql = READ_ITEMS("c.occurred_at AS at, c.amount,"
+					  " c.engagement AS score, c.target_id AS key",
+					  TIER_RECEIVED_EVENTS " AS c", "c.occurred_at",
+					  "($6 IS NULL OR c.type = ANY ($6))"
+					  " AND ($7 IS NULL OR c.payload @> $7)"
+					  " AND $8 IS NOT NULL"),
+	ITEM_ARGS
+};
 static CorePlan read_points = {
 	.sql = READ_ITEMS("c.effective_at AS at, " TIER_NET_POINTS " AS amount,"
 					  " 0::double precision AS score, NULL::bigint AS key",
@@ -108,7 +117,7 @@ plan_of(const TierMeter *meter)
 		case TIER_QUALIFIED_REFERRALS:
 			return &read_referrals;
 		default:
-			return &read_events;
+			return meter->received ? &read_received : &read_events;
 	}
 }
 

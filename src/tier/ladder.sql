@@ -256,6 +256,7 @@ CREATE FUNCTION community.define_measure(
 	payload_filter pg_catalog.jsonb DEFAULT NULL,
 	currency pg_catalog.text DEFAULT NULL,
 	function pg_catalog.text DEFAULT NULL,
+	side pg_catalog.text DEFAULT 'actor',
 	program pg_catalog.int8 DEFAULT community.current_program())
 RETURNS pg_catalog.int8
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -74,7 +74,7 @@ static uint64 kept_programs = 0;
 	" least(CASE WHEN r.at_most THEN floor(r.keep) ELSE ceil(r.keep) END," \
 	"  9007199254740991)::bigint," \
 	" r.attain::double precision, r.keep::double precision," \
-	" coalesce(r.at_most, false)" \
+	" coalesce(r.at_most, false), m.side = 'target'" \
 	" FROM (" versions ") AS v," \
 	" jsonb_to_recordset(v.definition -> 'tiers') AS t (rank integer," \
 	"  requirements jsonb)," \
@@ -278,6 +278,7 @@ read_meter(int row, TierMeter *meter)
 	meter->currency_id = core_int64(row, 9);
 	if (!period_field(row, 10, &meter->period))
 		elog(ERROR, "requirement has no period");
+	meter->received = core_bool(row, 16);
 }
 
 /* The gauge of a requirement, added where it is new. */

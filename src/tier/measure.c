@@ -26,7 +26,7 @@ enum
 {
 	MEASURE_PROGRAM, MEASURE_NAME, MEASURE_KIND, MEASURE_TYPES,
 	MEASURE_FILTER, MEASURE_CURRENCY, MEASURE_FUNCTION, MEASURE_ROLE,
-	MEASURE_COLUMNS
+	MEASURE_SIDE, MEASURE_COLUMNS
 };
 
 /* The kinds, and what beside a name they are made of. */
@@ -82,6 +82,26 @@ check_argument(FunctionCallInfo fcinfo, int argument, const char *what,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("measure \"%s\" of kind %s needs a %s", measure,
 						kind, what)));
+}
+
+/* Whose events count; what others do to a member is of events alone. */
+static void
+check_side(text *side, Ingredient of, const char *kind, const char *measure)
+{
+	if (core_text_is(side, "actor"))
+		return;
+	if (!core_text_is(side, "target"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("side \"%s\" of measure \"%s\" is not known",
+						text_to_cstring(side), measure),
+				 errhint("It is actor, for what members do, or target, for what is done to them.")));
+	if (of != OF_EVENTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("measure \"%s\" of kind %s takes no side but actor",
+						measure, kind),
+				 errdetail("Nobody but the member itself can do what it counts.")));
 }
 
 /* Types of event, each a name; not none at all, which would count nothing. */
@@ -158,19 +178,20 @@ insert_measure(Datum *values, const char *nulls, const char *measure)
 {
 	static CorePlan insert = {
 		.sql = "INSERT INTO community.measure (program_id, name, kind, types,"
-		" payload_filter, currency_id, function, registered_by)"
-		" SELECT p.program_id, $2, $3, " TYPES ", " FILTER ", $6, $7, $8"
+		" payload_filter, currency_id, function, registered_by, side)"
+		" SELECT p.program_id, $2, $3, " TYPES ", " FILTER ", $6, $7, $8, $9"
 		" FROM community.program AS p WHERE p.program_id = $1"
 		" ON CONFLICT (program_id, name) DO NOTHING RETURNING measure_id",
 		.nargs = MEASURE_COLUMNS,
 		.argtypes = {INT8OID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID,
-		INT8OID, TEXTOID, TEXTOID}
+		INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	};
 	static CorePlan find = {
 		.sql = "SELECT m.measure_id, ROW(m.kind, m.types, m.payload_filter,"
-		"  m.currency_id, m.function) IS NOT DISTINCT FROM ROW($3, " TYPES ","
-		"  " FILTER ", $6, $7) AND (m.function IS NULL OR m.registered_by = $8),"
-		" concat_ws(', ', 'kind ' || m.kind, 'types ' || m.types::text,"
+		"  m.currency_id, m.function, m.side) IS NOT DISTINCT FROM"
+		"  ROW($3, " TYPES ", " FILTER ", $6, $7, $9) AND (m.function IS NULL OR m.registered_by = $8),"
+		" concat_ws(', ', 'kind ' || m.kind,"
+		"  'side ' || nullif(m.side, 'actor'), 'types ' || m.types::text,"
 		"  'payload_filter ' || m.payload_filter::text, 'currency ' ||"
 		"  (SELECT c.code FROM community.currency AS c WHERE c.program_id = $1"
 		"   AND c.currency_id = m.currency_id),"
@@ -178,7 +199,7 @@ insert_measure(Datum *values, const char *nulls, const char *measure)
 		" FROM community.measure AS m WHERE m.program_id = $1 AND m.name = $2",
 		.nargs = MEASURE_COLUMNS,
 		.argtypes = {INT8OID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID,
-		INT8OID, TEXTOID, TEXTOID}
+		INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	};
 
 	core_run(&insert, values, nulls, false);
@@ -204,13 +225,13 @@ insert_measure(Datum *values, const char *nulls, const char *measure)
 
 /*
  * define_measure(name, kind, types, payload_filter, currency, function,
- * program) -> bigint
+ * side, program) -> bigint
  */
 Datum
 community_define_measure(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {"name", "kind", "types",
-	"payload_filter", "currency", "function", "program"};
+	"payload_filter", "currency", "function", "side", "program"};
 	Datum		values[MEASURE_COLUMNS] = {0};
 	char		nulls[MEASURE_COLUMNS + 1];
 	TierFunction function = {0};
@@ -231,6 +252,7 @@ community_define_measure(PG_FUNCTION_ARGS)
 				   of == OF_CURRENCY, kind, name);
 	check_argument(fcinfo, 5, "function", of == OF_FUNCTION,
 				   of == OF_FUNCTION, kind, name);
+	check_side(PG_GETARG_TEXT_PP(6), of, kind, name);
 
 	memset(nulls, ' ', MEASURE_COLUMNS);
 	nulls[MEASURE_COLUMNS] = '\0';
@@ -238,7 +260,7 @@ community_define_measure(PG_FUNCTION_ARGS)
 	nulls[MEASURE_FILTER] = PG_ARGISNULL(3) ? 'n' : ' ';
 	nulls[MEASURE_CURRENCY] = PG_ARGISNULL(4) ? 'n' : ' ';
 	nulls[MEASURE_FUNCTION] = PG_ARGISNULL(5) ? 'n' : ' ';
-	values[MEASURE_PROGRAM] = PG_GETARG_DATUM(6);
+	values[MEASURE_PROGRAM] = PG_GETARG_DATUM(7);
 	values[MEASURE_NAME] = PG_GETARG_DATUM(0);
 	values[MEASURE_KIND] = PG_GETARG_DATUM(1);
 	if (!PG_ARGISNULL(2))
@@ -259,10 +281,11 @@ community_define_measure(PG_FUNCTION_ARGS)
 		values[MEASURE_FUNCTION] = CStringGetTextDatum(function.name);
 	}
 	values[MEASURE_ROLE] = CStringGetTextDatum(function.role);
+	values[MEASURE_SIDE] = PG_GETARG_DATUM(6);
 
 	core_enter(&scope);
 	if (!PG_ARGISNULL(4))
-		values[MEASURE_CURRENCY] = find_currency(PG_GETARG_INT64(6),
+		values[MEASURE_CURRENCY] = find_currency(PG_GETARG_INT64(7),
 												 PG_GETARG_DATUM(4), name);
 	result = insert_measure(values, nulls, name);
 	core_leave(&scope);

@@ -5,7 +5,7 @@
  *
  * Straight from the events and entries, for people to look at; ladders keep
  * their values up to date instead of asking here.  What members did who were
- * merged into this one counts as its own.
+ * merged into this one, and what was done to them, counts as its own.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +20,7 @@
 #include "core/core.h"
 #include "core/errors.h"
 #include "tier/config.h"
+#include "tier/tier.h"
 
 PG_FUNCTION_INFO_V1(community_measure_value);
 
@@ -29,6 +30,7 @@ typedef struct Measure
 	int64		id;
 	char	   *name;
 	char	   *kind;
+	bool		received;
 	TierFunction function;
 } Measure;
 
@@ -36,7 +38,8 @@ static void
 find_measure(int64 program, Datum name, Measure *measure)
 {
 	static CorePlan plan = {
-		.sql = "SELECT measure_id, kind, function, registered_by"
+		.sql = "SELECT measure_id, kind, function, registered_by,"
+		" side = 'target'"
 		" FROM community.measure WHERE program_id = $1 AND name = $2",
 		.nargs = 2,
 		.argtypes = {INT8OID, TEXTOID}
@@ -57,6 +60,7 @@ find_measure(int64 program, Datum name, Measure *measure)
 	measure->kind = core_text(0, 2);
 	measure->function.name = core_text(0, 3);
 	measure->function.role = core_text(0, 4);
+	measure->received = core_bool(0, 5);
 	measure->name = TextDatumGetCString(name);
 }
 
@@ -76,21 +80,28 @@ find_measure(int64 program, Datum name, Measure *measure)
 #define THIS_MEASURE \
 	" WHERE m.program_id = $1 AND m.measure_id = $3"
 
+#define OF_EVENTS(relation) \
+	"SELECT (CASE m.kind WHEN 'sum' THEN coalesce(s.sum, 0)" \
+	"  WHEN 'count' THEN s.count WHEN 'maximum' THEN coalesce(s.max, 0)" \
+	"  WHEN 'distinct_days' THEN s.days ELSE s.counterparts END)::numeric" \
+	FROM_MEASURE \
+	", LATERAL (SELECT sum(e.amount) AS sum, count(*) AS count," \
+	"  max(e.amount) AS max," \
+	"  count(DISTINCT (e.occurred_at AT TIME ZONE p.time_zone)::date) AS days," \
+	"  count(DISTINCT e.target_id) AS counterparts" \
+	"  FROM " relation " AS e" \
+	"  WHERE e.program_id = $1 AND e.member_id IN " MEMBERS \
+	"  AND e.occurred_at <@ $4" \
+	"  AND (m.types IS NULL OR e.type = ANY (m.types))" \
+	"  AND (m.payload_filter IS NULL OR e.payload @> m.payload_filter)) AS s" \
+	THIS_MEASURE
+
 static CorePlan of_events = {
-	.sql = "SELECT (CASE m.kind WHEN 'sum' THEN coalesce(s.sum, 0)"
-	"  WHEN 'count' THEN s.count WHEN 'maximum' THEN coalesce(s.max, 0)"
-	"  WHEN 'distinct_days' THEN s.days ELSE s.counterparts END)::numeric"
-	FROM_MEASURE
-	", LATERAL (SELECT sum(e.amount) AS sum, count(*) AS count,"
-	"  max(e.amount) AS max,"
-	"  count(DISTINCT (e.occurred_at AT TIME ZONE p.time_zone)::date) AS days,"
-	"  count(DISTINCT e.target_id) AS counterparts"
-	"  FROM community.counted_event AS e"
-	"  WHERE e.program_id = $1 AND e.member_id IN " MEMBERS
-	"  AND e.occurred_at <@ $4"
-	"  AND (m.types IS NULL OR e.type = ANY (m.types))"
-	"  AND (m.payload_filter IS NULL OR e.payload @> m.payload_filter)) AS s"
-	THIS_MEASURE,
+	.sql = OF_EVENTS("community.counted_event"),
+	VALUE_ARGS
+};
+static CorePlan of_received = {
+	.sql = OF_EVENTS(TIER_RECEIVED_EVENTS),
 	VALUE_ARGS
 };
 
@@ -149,9 +160,11 @@ static CorePlan of_days = {
 };
 
 static CorePlan *
-plan_of(const char *kind)
+plan_of(const Measure *measure)
 {
-	return strcmp(kind, "points") == 0 ? &of_points :
+	const char *kind = measure->kind;
+
+	return measure->received ? &of_received : strcmp(kind, "points") == 0 ? &of_points :
 		strcmp(kind, "qualified_referrals") == 0 ? &of_referrals :
 		strcmp(kind, "engagement") == 0 ? &of_engagement :
 		strcmp(kind, "membership_days") == 0 ? &of_days : &of_events;
@@ -192,7 +205,7 @@ community_measure_value(PG_FUNCTION_ARGS)
 			values[1] = Int64GetDatum(member);
 			values[2] = Int64GetDatum(measure.id);
 			values[3] = PG_GETARG_DATUM(2);
-			core_run(plan_of(measure.kind), values, NULL, true);
+			core_run(plan_of(&measure), values, NULL, true);
 			result = core_field(0, 1, &isnull);
 		}
 	}

@@ -57,10 +57,12 @@ tier_counts_activity(const TierMeter *meter, Datum type, Datum payload)
 	return counts_type(meter, type) && counts_payload(meter, payload);
 }
 
-/* Does an event change a gauge? */
+/* Does an event change a gauge of the member who did it? */
 bool
 tier_counts_event(const TierMeter *meter, const TierNotice *event)
 {
+	if (meter->received)
+		return false;
 	switch (meter->kind)
 	{
 		case TIER_MEMBERSHIP_DAYS:
@@ -139,6 +141,35 @@ member_array(const int64 *members, int count)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
+/* Does any gauge count what is done to others by an event of that type? */
+static bool
+any_receives(const TierLadders *ladders, Datum type)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < ladders->count; i++)
+		for (j = 0; j < ladders->ladders[i].algo.ngauges; j++)
+		{
+			const TierMeter *meter = &ladders->ladders[i].meters[j];
+
+			if (meter->received &&
+				(type == (Datum) 0 || counts_type(meter, type)))
+				return true;
+		}
+	return false;
+}
+
+/*
+ * Something was done to a member, who is not locked: two who thank each other
+ * would wait for each other.  So it is worked out later.
+ */
+static void
+touch_target(int64 program, int64 target)
+{
+	tier_touch_member(program, core_member_bearer(program, target));
+}
+
 /*
  * An event of a member, who is locked; it is in the log, and so are the points
  * that were earned by it.  Gives what has changed of the tiers for the
@@ -181,6 +212,11 @@ tier_note_event(int64 program, const TierNotice *event, CoreScope *scope)
 		core_connect(scope);
 		changed |= work_out(ladders, ladder, &member, &occurred_at, 1,
 							Min(occurred_at, now), &told);
+	}
+	if (event->has_target && any_receives(ladders, event->type))
+	{
+		core_connect(scope);
+		touch_target(program, event->target);
 	}
 	if (!tier_payments_are_known(program))
 		core_connect(scope);
@@ -245,7 +281,7 @@ char *
 tier_note_correction(int64 program, int64 event_id)
 {
 	static CorePlan plan = {
-		.sql = "SELECT o.member_id, o.occurred_at, o.type"
+		.sql = "SELECT o.member_id, o.occurred_at, o.type, o.target_id"
 		" FROM community.event AS v JOIN community.event AS o"
 		" ON o.program_id = v.program_id AND o.event_id = v.corrects"
 		" WHERE v.program_id = $1 AND v.event_id = $2",
@@ -257,9 +293,11 @@ tier_note_correction(int64 program, int64 event_id)
 	CurrentMemoryContext};
 	Datum		values[2];
 	int64		member;
+	int64		target;
 	TimestampTz occurred_at;
 	Datum		type;
 	bool		paid = false;
+	bool		has_target;
 	bool		isnull;
 
 	if (tier_ladders(program)->count == 0 && tier_has_no_awards(program))
@@ -272,6 +310,10 @@ tier_note_correction(int64 program, int64 event_id)
 	member = core_int64(0, 1);
 	occurred_at = DatumGetTimestampTz(core_field(0, 2, &isnull));
 	type = datumCopy(core_field(0, 3, &isnull), false, -1);
+	target = DatumGetInt64(core_field(0, 4, &isnull));
+	has_target = !isnull;
+	if (has_target && any_receives(tier_ladders(program), type))
+		touch_target(program, target);
 	member = core_member_bearer(program, member);
 	told.member = member;
 	if (tier_is_payment(program, type))
@@ -285,9 +327,12 @@ tier_note_correction(int64 program, int64 event_id)
 	return tier_tell(&told);
 }
 
-/* The types of event that any ladder counts, or 0 for all. */
+/*
+ * The types of event of which any ladder counts what members do, or what they
+ * receive; 0 for all.
+ */
 static Datum
-counted_types(const TierLadders *ladders)
+counted_types(const TierLadders *ladders, bool received)
 {
 	ArrayBuildState *types = initArrayResult(TEXTOID, CurrentMemoryContext,
 											 false);
@@ -300,7 +345,8 @@ counted_types(const TierLadders *ladders)
 		{
 			const TierMeter *meter = &ladders->ladders[i].meters[j];
 
-			if (meter->kind == TIER_MEMBERSHIP_DAYS ||
+			if (meter->received != received ||
+				meter->kind == TIER_MEMBERSHIP_DAYS ||
 				meter->kind == TIER_FUNCTION ||
 				meter->kind == TIER_QUALIFIED_REFERRALS)
 				continue;
@@ -321,6 +367,31 @@ run_recorded(CorePlan *plan, bool keep, Datum *values, const char *nulls)
 		core_run(plan, values, nulls, false);
 	else
 		core_run_once(plan, values, nulls, false);
+}
+
+/* Whoever received something by the set "recorded" is worked out later. */
+static void
+touch_recorded(const TierLadders *ladders, bool keep)
+{
+	static CorePlan plan = {
+		.sql = "INSERT INTO community.standing_touch (program_id, member_id)"
+		" SELECT DISTINCT $1, coalesce(g.bearer_id, r.target_id)"
+		" FROM recorded AS r"
+		" LEFT JOIN community.member_merge AS g ON g.program_id = $1"
+		"  AND g.member_id = r.target_id"
+		" WHERE r.target_id IS NOT NULL"
+		"  AND ($2 IS NULL OR r.type = ANY ($2))",
+		.nargs = 2,
+		.argtypes = {INT8OID, TEXTARRAYOID}
+	};
+	Datum		values[2];
+
+	if (!any_receives(ladders, (Datum) 0))
+		return;
+	values[0] = Int64GetDatum(ladders->program);
+	values[1] = counted_types(ladders, true);
+	run_recorded(&plan, keep, values,
+				 values[1] == (Datum) 0 ? " n" : NULL);
 }
 
 /* Settle the payments in the set "recorded". */
@@ -410,8 +481,9 @@ tier_note_recorded(int64 program, bool keep)
 	ladders = tier_ladders(program);
 	if (ladders->count == 0)
 		return;
+	touch_recorded(ladders, keep);
 	values[0] = Int64GetDatum(program);
-	values[1] = counted_types(ladders);
+	values[1] = counted_types(ladders, false);
 	if (values[1] == (Datum) 0)
 		nulls[1] = 'n';
 	run_recorded(&plan, keep, values, nulls);

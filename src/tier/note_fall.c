@@ -185,6 +185,9 @@ let_gauge_fall(TierAdding *adding, int gauge)
 	const TierMeter *meter = &adding->ladder->meters[gauge];
 	Falling		falling = {adding, meter, &adding->state.amounts[gauge]};
 
+	/* what comes without the lock of the member is not read here */
+	if (meter->received)
+		return meter->period.kind == PERIOD_LIFETIME;
 	switch (meter->kind)
 	{
 		case TIER_ENGAGEMENT:

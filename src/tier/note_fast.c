@@ -379,7 +379,8 @@ is_walked_directly(const TierProgramLadder *ladder)
 		const TierMeter *meter = &ladder->meters[i];
 		bool		rolling = meter->period.kind == PERIOD_ROLLING;
 
-		if (meter->kind == TIER_POINTS || meter->kind == TIER_FUNCTION ||
+		if (meter->received || meter->kind == TIER_POINTS ||
+			meter->kind == TIER_FUNCTION ||
 			meter->kind == TIER_QUALIFIED_REFERRALS ||
 			(meter->kind == TIER_MAXIMUM && rolling) ||
 			((meter->kind == TIER_DISTINCT_DAYS ||

@@ -58,10 +58,12 @@ derive(const TierLadders *ladders, const TierProgramLadder *ladder,
 	tier_load(ladders, ladder, work, count, true);
 	tier_walk(ladders, ladder, work, count, as_of, TIER_LOOK_AHEAD);
 	(void) tier_book(ladders, ladder, work, count, NULL);
+	/* nobody goes on from the standing of who bears what others did */
 	for (i = 0; i < count; i++)
 		wrong[i] |= work[i].rebooked ||
-			!same_state(&ladder->algo, &kept[i].run.state,
-						&work[i].run.state);
+			(!kept[i].from_scratch &&
+			 !same_state(&ladder->algo, &kept[i].run.state,
+						 &work[i].run.state));
 }
 
 /* Lock all members who are active; gives how many. */

@@ -7,6 +7,7 @@
 			measure_id bigint NOT NULL DEFAULT community.next_id(),
 			name text NOT NULL,
 			kind text NOT NULL,
+			side text NOT NULL DEFAULT 'actor',
 			types text[],
 			payload_filter jsonb,
 			currency_id bigint,
@@ -21,6 +22,8 @@
 				'membership_days', 'qualified_referrals', 'function')),
 			CONSTRAINT measure_events_check CHECK (kind IN ('sum', 'count', 'maximum',
 				'distinct_days', 'distinct_counterparts') OR (types IS NULL AND payload_filter IS NULL)),
+			CONSTRAINT measure_side_check CHECK (side = 'actor' OR (side = 'target'
+				AND kind IN ('sum', 'count', 'maximum', 'distinct_days', 'distinct_counterparts'))),
 			CONSTRAINT measure_types_check CHECK (cardinality(types) > 0
 				AND array_position(types, NULL) IS NULL),
 			CONSTRAINT measure_currency_check CHECK ((kind = 'points') = (currency_id IS NOT NULL)),
@@ -31,6 +34,7 @@
 		COMMENT ON COLUMN community.measure.measure_id IS 'the measure';
 		COMMENT ON COLUMN community.measure.name IS 'its name';
 		COMMENT ON COLUMN community.measure.kind IS 'sum, count, maximum, distinct_days or distinct_counterparts of events; points accrued; engagement; membership_days; qualified_referrals; or a function of your own';
+		COMMENT ON COLUMN community.measure.side IS 'actor: what a member does counts; target: what is done to it by others, events whose target_id it is';
 		COMMENT ON COLUMN community.measure.types IS 'types of event that count, null for all';
 		COMMENT ON COLUMN community.measure.payload_filter IS 'events count whose payload contains it, null for all';
 		COMMENT ON COLUMN community.measure.currency_id IS 'for points: of this currency';

@@ -42,6 +42,7 @@ typedef struct TierMeter
 	int64		measure_id;
 	char	   *name;
 	TierMeasureKind kind;
+	bool		received;		/* counts what is done to a member */
 	ArrayType  *types;			/* NULL for all */
 	int			ntypes;
 	Datum	   *type_names;		/* text */
@@ -98,6 +99,12 @@ typedef struct TierLadders
 
 /* how far ahead anybody is looked at, in years */
 #define TIER_HORIZON		200
+
+/* events as they count, for the member to whom they were done */
+#define TIER_RECEIVED_EVENTS \
+	"(SELECT x.program_id, x.event_id, x.target_id AS member_id, x.type," \
+	" x.occurred_at, x.amount, x.engagement, x.member_id AS target_id," \
+	" x.payload FROM community.counted_event AS x)"
 
 /* what is left of the points of an entry "c" after what was taken back */
 #define TIER_NET_POINTS \

@@ -45,9 +45,10 @@ FROM community.ladder_version AS v, jsonb_array_elements(v.definition -> 'tiers'
 CREATE TABLE o_rung AS SELECT * FROM o_rung_of WHERE false;
 CREATE TABLE o_need AS SELECT * FROM o_need_of WHERE false;
 
--- Events as they count, and points accrued, less what was taken back.
+-- Events as they count, for who did them and for who they were done to, and
+-- points accrued, less what was taken back.
 CREATE TABLE o_fact (program_id bigint, member_id bigint, at timestamptz, type text, amount bigint,
-	engagement float8, target_id bigint, payload jsonb, currency_id bigint);
+	engagement float8, target_id bigint, payload jsonb, currency_id bigint, side text);
 CREATE INDEX ON o_fact (program_id, member_id, at);
 CREATE FUNCTION o_load(program bigint) RETURNS void LANGUAGE sql AS $$
 	DELETE FROM o_rung WHERE program_id = program;
@@ -56,18 +57,21 @@ CREATE FUNCTION o_load(program bigint) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO o_need SELECT * FROM o_need_of WHERE program_id = program;
 	DELETE FROM o_fact WHERE program_id = program;
 	INSERT INTO o_fact
-	SELECT program_id, member_id, occurred_at, type, amount, engagement, target_id, payload, NULL
+	SELECT program_id, member_id, occurred_at, type, amount, engagement, target_id, payload, NULL::bigint, 'actor'
 	FROM community.counted_event WHERE program_id = program
+	UNION ALL
+	SELECT program_id, target_id, occurred_at, type, amount, engagement, member_id, payload, NULL::bigint, 'target'
+	FROM community.counted_event WHERE program_id = program AND target_id IS NOT NULL
 	UNION ALL
 	SELECT e.program_id, e.member_id, e.effective_at, NULL,
 		e.points + coalesce((SELECT sum(b.points) FROM community.entry AS b
 			WHERE b.program_id = e.program_id AND b.member_id = e.member_id AND b.currency_id = e.currency_id
 				AND b.kind = 'reverse' AND b.reverses = e.entry_id), 0),
-		0, NULL, '{}', e.currency_id
+		0, NULL, '{}', e.currency_id, 'actor'
 	FROM community.entry AS e WHERE e.program_id = program AND e.kind = 'accrue'
 	UNION ALL
 	-- referrals that qualified, as a currency of their own
-	SELECT g.program_id, coalesce(b.bearer_id, g.payee_id), g.qualified_at, NULL, 1, 0, NULL, '{}', -1
+	SELECT g.program_id, coalesce(b.bearer_id, g.payee_id), g.qualified_at, NULL, 1, 0, NULL, '{}', -1, 'actor'
 	FROM community.signup_reward_given AS g LEFT JOIN community.member_merge AS b
 		ON b.program_id = g.program_id AND b.member_id = g.payee_id
 	WHERE g.program_id = program AND g.side = 'sponsor' AND g.withdrawn_at IS NULL
@@ -132,7 +136,7 @@ BEGIN
 						-extract(epoch FROM t - f.at)::float8 / extract(epoch FROM p.half_life)::float8)), 0)::numeric
 				END
 				FROM o_fact AS f
-				WHERE f.program_id = program AND f.member_id = member AND f.at <= t AND f.at <@ w.during
+				WHERE f.program_id = program AND f.member_id = member AND f.side = s.side AND f.at <= t AND f.at <@ w.during
 					AND f.currency_id IS NOT DISTINCT FROM CASE s.kind WHEN 'qualified_referrals' THEN -1 ELSE s.currency_id END
 					AND (s.types IS NULL OR f.type = ANY (s.types))
 					AND (s.payload_filter IS NULL OR f.payload @> s.payload_filter)) END
