@@ -16,7 +16,9 @@ SET community.program = 'tier referrals';
 SELECT community.current_program() AS program \gset
 INSERT INTO community.signup_reward (program_id, name, side, currency_id, points, types, minimum_amount, pending_for)
 SELECT program_id, v.name, v.side, currency_id, v.points, v.types, v.minimum, '100 years'
-FROM community.currency, (VALUES ('partner', 'sponsor', 0, '{first}'::text[], 500), ('welcome', 'referee', 50, '{first}', NULL)) AS v (name, side, points, types, minimum)
+FROM community.currency, (VALUES ('partner', 'sponsor', 0, '{first}'::text[], 500), ('welcome', 'referee', 50, '{first}', NULL),
+	-- for the same referral, which counts once
+	('partner plus', 'sponsor', 0, '{first}', 600)) AS v (name, side, points, types, minimum)
 WHERE program_id = :program AND code = 'points';
 SELECT community.define_measure('brought', 'qualified_referrals') = community.define_measure('brought', 'qualified_referrals') AS same, community.define_measure('orders', 'count', '{first}') > 0 AS defined;
 SELECT community.define_measure('x', 'qualified_referrals', '{first}');

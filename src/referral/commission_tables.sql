@@ -256,10 +256,15 @@
 		SELECT g.program_id, g.given_id, g.payee_id AS member_id, g.referee_id, g.name,
 			g.event_id, g.qualified_at
 		FROM community.signup_reward_given AS g
-		WHERE g.side = 'sponsor' AND g.withdrawn_at IS NULL;
+		WHERE g.side = 'sponsor' AND g.withdrawn_at IS NULL
+			-- once for each member that was brought, whatever it has qualified for
+			AND NOT EXISTS (SELECT FROM community.signup_reward_given AS e
+				WHERE e.program_id = g.program_id AND e.referee_id = g.referee_id
+					AND e.payee_id = g.payee_id AND e.side = 'sponsor' AND e.withdrawn_at IS NULL
+					AND (e.qualified_at, e.given_id) < (g.qualified_at, g.given_id));
 		COMMENT ON VIEW community.qualified_referral IS 'who has brought whom that has qualified, by signup rewards of sponsors; what measures of kind qualified_referrals count';
 		COMMENT ON COLUMN community.qualified_referral.program_id IS 'the program';
-		COMMENT ON COLUMN community.qualified_referral.given_id IS 'the signup reward that was given';
+		COMMENT ON COLUMN community.qualified_referral.given_id IS 'the signup reward that was given for it first, of those that were not withdrawn';
 		COMMENT ON COLUMN community.qualified_referral.member_id IS 'who has brought it, as it was then';
 		COMMENT ON COLUMN community.qualified_referral.referee_id IS 'who has qualified';
 		COMMENT ON COLUMN community.qualified_referral.name IS 'name of the reward';

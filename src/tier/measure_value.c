@@ -164,7 +164,8 @@ plan_of(const Measure *measure)
 {
 	const char *kind = measure->kind;
 
-	return measure->received ? &of_received : strcmp(kind, "points") == 0 ? &of_points :
+	return measure->received ? &of_received :
+		strcmp(kind, "points") == 0 ? &of_points :
 		strcmp(kind, "qualified_referrals") == 0 ? &of_referrals :
 		strcmp(kind, "engagement") == 0 ? &of_engagement :
 		strcmp(kind, "membership_days") == 0 ? &of_days : &of_events;

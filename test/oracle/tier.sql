@@ -71,10 +71,11 @@ CREATE FUNCTION o_load(program bigint) RETURNS void LANGUAGE sql AS $$
 	FROM community.entry AS e WHERE e.program_id = program AND e.kind = 'accrue'
 	UNION ALL
 	-- referrals that qualified, as a currency of their own
-	SELECT g.program_id, coalesce(b.bearer_id, g.payee_id), g.qualified_at, NULL, 1, 0, NULL, '{}', -1, 'actor'
+	SELECT g.program_id, coalesce(b.bearer_id, g.payee_id), min(g.qualified_at), NULL, 1, 0, NULL, '{}', -1, 'actor'
 	FROM community.signup_reward_given AS g LEFT JOIN community.member_merge AS b
 		ON b.program_id = g.program_id AND b.member_id = g.payee_id
 	WHERE g.program_id = program AND g.side = 'sponsor' AND g.withdrawn_at IS NULL
+	GROUP BY g.program_id, g.payee_id, b.bearer_id, g.referee_id
 $$;
 
 -- ------------------------------------------------------------------- values
