@@ -77,8 +77,8 @@ BEGIN
 				'shared_identities', 'short_chains', 'check_fraud_parameters',
 				'fraud_same_identity', 'fraud_rejoined', 'fraud_ring', 'fraud_same_address',
 				'fraud_velocity', 'fraud_chain', 'fraud_star', 'fraud_too_fast', 'fraud_reward',
-				'keep_ltv_fit', 'newest_ltv_fit', 'program_lift', 'in_holdout', 'holdout_group',
-				'holdout_lift', 'explain_score', 'compare_scores', 'is_super_user')
+				'newest_ltv_fit', 'program_lift', 'in_holdout', 'holdout_group', 'holdout_lift',
+				'explain_score', 'compare_scores', 'is_super_user')
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;

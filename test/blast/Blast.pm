@@ -55,6 +55,18 @@ sub new
 }
 
 # As often as it takes: the server may be recovering.
+# Go on as that role, and name that program in every call that has an argument
+# for it: what it holds must not be told.
+sub confine
+{
+	my ($self, $role, $program) = @_;
+	my $answer = $self->{wire}->query("SET SESSION AUTHORIZATION $role");
+	die "$answer->{message}\n" if $answer->{code} ne 'ok';
+	@$self{qw(confined foreign)} = (1, $program);
+	$self->{target} = [ grep { grep { $_->[0] eq 'program' } @{ $_->{args} } } @{ $self->{target} } ];
+	return;
+}
+
 sub connect
 {
 	my ($self) = @_;
@@ -140,6 +152,11 @@ sub arguments
 	{
 		my ($name, $type) = @{ $target->{args}[$i] };
 		my $optional = $i >= $n - ($target->{defaults} // 0);
+		if ($self->{confined} && $name eq 'program')
+		{
+			push @expression, "program => $self->{foreign}";
+			next;
+		}
 		next if $optional && $named && $random->(100) < 55;
 		my $value;
 		$value = $values->plausible($random, $name, $type) if $random->(100) >= $nastiness;
@@ -332,6 +349,10 @@ sub judge
 	elsif ($code =~ /^2350/ && $said =~ /violates/ && $self->{strict})
 	{
 		$self->found('constraint', $target, $sql, "$code $said");
+	}
+	if ($self->{confined} && ($answer->{told} || ($said =~ /secret/i && $sql !~ /secret/i)))
+	{
+		$self->found('told', $target, $sql, $said);
 	}
 	foreach my $notice (@{ $answer->{notices} })
 	{

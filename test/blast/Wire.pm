@@ -80,6 +80,7 @@ sub _answer
 		if ($type eq 'D')
 		{
 			$answer{rows}++;
+			$answer{told} ||= $body =~ /secret/i;
 			my ($columns, $length) = unpack 'n l>', $body;
 			$answer{value} = $columns && $length >= 0 ? substr($body, 6, $length) : undef;
 		}
