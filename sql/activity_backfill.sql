@@ -56,4 +56,13 @@ JOIN community.member n ON n.external_id = m.external_id
 	AND n.program_id = (SELECT program_id FROM community.program WHERE name = 'backfill test 2')
 JOIN community.engagement b ON b.program_id = n.program_id AND b.member_id = n.member_id
 WHERE a.program_id = community.current_program();
+-- expressions run as who fills, so that is who owns the table, not who may read it
+CREATE ROLE regress_filler;
+SELECT community.grant_application('regress_filler');
+GRANT SELECT, UPDATE ON old3 TO regress_filler;
+SET ROLE regress_filler;
+CALL community.backfill('old3', 'order');
+RESET ROLE;
+DROP OWNED BY regress_filler;
+DROP ROLE regress_filler;
 DROP TABLE old, old3;
