@@ -9,6 +9,12 @@ SELECT (community.record(1, 'visit', 'as installed')).amount;
 UPDATE community.activity_type SET weight = 3 WHERE program_id = community.current_program();
 SELECT (community.record(1, 'visit', 'told')).amount;
 
+-- a replica is told as well
+SET session_replication_role = replica;
+UPDATE community.activity_type SET weight = 11 WHERE program_id = community.current_program();
+RESET session_replication_role;
+SELECT (community.record(1, 'visit', 'on a replica')).amount;
+
 -- without the trigger nothing is kept
 ALTER TABLE community.activity_type DISABLE TRIGGER note_change;
 SELECT (community.record(1, 'visit', 'not told')).amount;
@@ -17,11 +23,6 @@ SELECT (community.record(1, 'visit', 'all the same')).amount;
 ALTER TABLE community.activity_type ENABLE ALWAYS TRIGGER note_change;
 UPDATE community.activity_type SET weight = 7 WHERE program_id = community.current_program();
 SELECT (community.record(1, 'visit', 'told again')).amount;
--- a replica is told as well
-SET session_replication_role = replica;
-UPDATE community.activity_type SET weight = 11 WHERE program_id = community.current_program();
-RESET session_replication_role;
-SELECT (community.record(1, 'visit', 'on a replica')).amount;
 SELECT key, engagement FROM community.event WHERE program_id = community.current_program() ORDER BY event_id;
 
 -- trigger functions are no functions
