@@ -14,7 +14,7 @@ CREATE FUNCTION pg_temp.looks(call text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM setval('mark', 1);
 	BEGIN
-		EXECUTE format('SELECT community.%s, nextval(''mark'')', 
+		EXECUTE format('SELECT community.%s, nextval(''mark'')',
 			replace(replace(call, 'CANCELLED', 'CASE WHEN pg_cancel_backend(pg_backend_pid()) THEN'), 'PROGRAM', community.current_program()::text));
 	EXCEPTION WHEN query_canceled THEN NULL;
 	END;

@@ -69,7 +69,8 @@
 				-- a decision takes what came last
 				WITH RECURSIVE taken AS (
 					SELECT row_number() OVER (ORDER BY c.cause_id) AS n, -c.points AS points, c.kept
-					FROM (SELECT x.cause_id, x.points, sum(x.points) OVER (ORDER BY x.cause_id) AS kept
+					FROM (SELECT x.cause_id, x.points,
+							sum(x.points) OVER (ORDER BY x.cause_id) AS kept
 						FROM community.commission AS x WHERE x.program_id = l.program_id
 							AND x.event_id = l.event_id AND x.line = l.line) AS c
 					WHERE EXISTS (SELECT FROM community.referral_decision AS f
