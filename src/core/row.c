@@ -125,7 +125,7 @@ core_column_bounds(HeapTuple row, TupleDesc desc, const char *name,
 		*until = DatumGetTimestampTz(upper.val);
 }
 
-/* Do two rows differ in any column but that one? */
+/* Do two rows differ in any column but that one, or in any with NULL? */
 bool
 core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
 				 const char *except)
@@ -141,7 +141,8 @@ core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
 		Datum		b;
 
 		if (attribute->attisdropped ||
-			strcmp(NameStr(attribute->attname), except) == 0)
+			(except != NULL &&
+			 strcmp(NameStr(attribute->attname), except) == 0))
 			continue;
 		a = heap_getattr(old, i + 1, desc, &old_null);
 		b = heap_getattr(new, i + 1, desc, &new_null);

@@ -18,12 +18,12 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/rel.h"
 
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/errors.h"
+#include "core/row.h"
 
 PG_FUNCTION_INFO_V1(community_guard_scores);
 
@@ -84,40 +84,6 @@ find_guarded(Relation table)
 	return NULL;				/* keep compiler quiet */
 }
 
-static Datum
-column(HeapTuple tuple, TupleDesc desc, const char *name, bool *isnull)
-{
-	return heap_getattr(tuple, SPI_fnumber(desc, name), desc, isnull);
-}
-
-/* Do they differ in any column but that one? */
-static bool
-differ(TupleDesc desc, HeapTuple old, HeapTuple new, const char *except)
-{
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		bool		old_null;
-		bool		new_null;
-		Datum		a;
-		Datum		b;
-
-		if (attribute->attisdropped ||
-			(except != NULL &&
-			 strcmp(NameStr(attribute->attname), except) == 0))
-			continue;
-		a = heap_getattr(old, i + 1, desc, &old_null);
-		b = heap_getattr(new, i + 1, desc, &new_null);
-		if (old_null != new_null ||
-			(!old_null && !datum_image_eq(a, b, attribute->attbyval,
-										  attribute->attlen)))
-			return true;
-	}
-	return false;
-}
-
 /* Is that all that may change: a supersession, an end, a registration? */
 static bool
 may_update(const Guarded *what, TriggerData *trigger)
@@ -126,13 +92,13 @@ may_update(const Guarded *what, TriggerData *trigger)
 	bool		old_null;
 	bool		new_null;
 
-	if (differ(desc, trigger->tg_trigtuple, trigger->tg_newtuple,
-			   what->changes))
+	if (core_rows_differ(desc, trigger->tg_trigtuple, trigger->tg_newtuple,
+						 what->changes))
 		return false;
 	if (what->changes == NULL || strcmp(what->changes, "superseded_at") != 0)
 		return true;
-	(void) column(trigger->tg_trigtuple, desc, what->changes, &old_null);
-	(void) column(trigger->tg_newtuple, desc, what->changes, &new_null);
+	(void) core_column(trigger->tg_trigtuple, desc, what->changes, &old_null);
+	(void) core_column(trigger->tg_newtuple, desc, what->changes, &new_null);
 	return old_null && !new_null;
 }
 
@@ -157,10 +123,10 @@ only_ends(TriggerData *trigger)
 	CoreScope	scope;
 	bool		result;
 
-	values[0] = column(trigger->tg_trigtuple, desc, "valid", &isnull);
-	values[1] = column(trigger->tg_newtuple, desc, "valid", &isnull);
-	values[2] = column(trigger->tg_newtuple, desc, "program_id", &isnull);
-	values[3] = column(trigger->tg_newtuple, desc, "version_id", &isnull);
+	values[0] = core_column(trigger->tg_trigtuple, desc, "valid", &isnull);
+	values[1] = core_column(trigger->tg_newtuple, desc, "valid", &isnull);
+	values[2] = core_column(trigger->tg_newtuple, desc, "program_id", &isnull);
+	values[3] = core_column(trigger->tg_newtuple, desc, "version_id", &isnull);
 	core_enter(&scope);
 	core_run_latest(&plan, values);
 	result = core_bool(0, 1);
@@ -185,8 +151,8 @@ is_used(const Guarded *what, TriggerData *trigger)
 	plan->nargs = 2;
 	plan->argtypes[0] = INT8OID;
 	plan->argtypes[1] = INT8OID;
-	values[0] = column(trigger->tg_trigtuple, desc, "program_id", &isnull);
-	values[1] = column(trigger->tg_trigtuple, desc, what->key, &isnull);
+	values[0] = core_column(trigger->tg_trigtuple, desc, "program_id", &isnull);
+	values[1] = core_column(trigger->tg_trigtuple, desc, what->key, &isnull);
 	core_enter(&scope);
 	/* what has been committed counts at any isolation level */
 	core_run_latest(plan, values);
@@ -213,14 +179,13 @@ refuse(const Guarded *what, TriggerData *trigger, const char *verb)
 Datum
 community_guard_scores(PG_FUNCTION_ARGS)
 {
+	static const char *const tables[] = {"score_model_version",
+		"score_component", "measure", "score_refresh", "super_user_tenure",
+	"super_user_ruling", NULL};
 	TriggerData *trigger;
 	const Guarded *what;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_scores() can only be called as a trigger")));
-	trigger = (TriggerData *) fcinfo->context;
+	trigger = core_guard(fcinfo, "guard_scores", tables);
 	what = find_guarded(trigger->tg_relation);
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 		ereport(ERROR,

@@ -28,7 +28,7 @@ use constant {
 };
 
 # Text that these take is SQL of the caller's own, and so are errors in it.
-my $takes_sql = qr/^(?:rfm_scores|fit_\w+|ltv_validate|ltv_holdout|attach|backfill|define_measure)$/;
+my $takes_sql = qr/^(?:rfm_scores|fit_\w+|ltv_validate|ltv_holdout|program_lift|pagerank|degrees|core_numbers|betweenness_sample|constraint_scores|reciprocity|density|graph_figures|attach|backfill|define_measure)$/;
 
 # a random number below the limit; a small generator of our own, as that of
 # Perl differs from one system to the next
