@@ -15,7 +15,7 @@ use Community;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $calls = $ENV{COMMUNITY_BLAST_CALLS} || 5000;
+my $calls = $ENV{COMMUNITY_BLAST_CALLS} || 1500;
 my $seed = $ENV{COMMUNITY_BLAST_SEED} || 1;
 my $long = $calls > 5000;
 my $chunk = 50000;
