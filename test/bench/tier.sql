@@ -29,7 +29,7 @@ BEGIN
 	SELECT l.program_id, l.ladder_id, r, r::text FROM community.ladder AS l, generate_series(1, 3) AS r;
 	INSERT INTO community.tier_requirement (program_id, ladder_id, rank, measure_id, period, attain, keep)
 	SELECT t.program_id, t.ladder_id, t.rank, m.measure_id,
-		CASE side WHEN 'year' THEN 'calendar year' ELSE 'rolling 365 days' END::community.period,
+		CASE tier_start.side WHEN 'year' THEN 'calendar year' ELSE 'rolling 365 days' END::community.period,
 		t.rank * events * 50, t.rank * events * 40
 	FROM community.tier AS t JOIN community.measure AS m ON m.program_id = t.program_id;
 	IF publish THEN
