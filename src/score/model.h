@@ -89,6 +89,7 @@ extern ScoreModel *score_model_load_version(int64 program,
 
 /* model_source.c */
 extern void score_model_read_members(ScoreRefresh *refresh);
+extern int64 score_refresh_place(const ScoreRefresh *refresh, int64 member);
 extern void score_model_read_raw(ScoreRefresh *refresh, int component);
 extern bool *score_model_read_givers(ScoreRefresh *refresh, int component);
 

@@ -181,8 +181,8 @@ typedef struct RowTaker
 } RowTaker;
 
 /* Where a member is among those who get a score; -1 for nowhere. */
-static int64
-place_of(const ScoreRefresh *refresh, int64 member)
+int64
+score_refresh_place(const ScoreRefresh *refresh, int64 member)
 {
 	int64		low = 0;
 	int64		high = refresh->count;
@@ -228,7 +228,7 @@ take_row(TupleTableSlot *slot, DestReceiver *self)
 		return true;
 	member = DatumGetInt64(slot->tts_values[0]);
 	amount = DatumGetFloat8(slot->tts_values[1]);
-	place = place_of(refresh, member);
+	place = score_refresh_place(refresh, member);
 	if (place < 0)
 		return true;
 	if (taker->enough != NULL)

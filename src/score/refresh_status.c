@@ -201,25 +201,6 @@ judge_all(const ScoreRefresh *refresh, Verdicts *verdicts)
 	pfree(standings);
 }
 
-/* Where a member's score is; -1 for who has none. */
-static int64
-place_of(const ScoreRefresh *refresh, int64 member)
-{
-	int64		low = 0;
-	int64		high = refresh->count;
-
-	while (low < high)
-	{
-		int64		middle = low + (high - low) / 2;
-
-		if (refresh->members[middle] < member)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < refresh->count && refresh->members[low] == member ? low : -1;
-}
-
 /* Some of them, once more. */
 static void
 judge_some(const ScoreRefresh *refresh, const Changes *of, Verdicts *verdicts)
@@ -232,7 +213,7 @@ judge_some(const ScoreRefresh *refresh, const Changes *of, Verdicts *verdicts)
 	for (i = 0; i < of->count; i++)
 	{
 		int64		member = of->members[i];
-		int64		place = place_of(refresh, member);
+		int64		place = score_refresh_place(refresh, member);
 
 		while (s < count && standings[s].member < member)
 			s++;
