@@ -176,7 +176,15 @@ SELECT pg_temp.publish('2500');
 SELECT tier, seats, taken, waiting FROM pg_temp.seats WHERE tier = 'founder';
 SELECT count(*) < 2500 AS some FROM pg_temp.tier_seat WHERE tier = 'founder';
 SELECT count(community.enroll(m)) FROM generate_series(1001, 3600) AS m;
-SELECT count(s.seat) AS seated, count(s.place) AS waiting, max(s.place) AS last FROM generate_series(1001, 3600) AS m, community.claim_seat(m, 'club', 'founder', 'claim ' || m) AS s;
+-- each on its own, as customers do
+CREATE TEMPORARY TABLE claimed (seat integer, place bigint);
+DO $$ BEGIN
+	FOR m IN 1001..3600 LOOP
+		INSERT INTO claimed SELECT s.seat, s.place FROM community.claim_seat(m, 'club', 'founder', 'claim ' || m) AS s;
+		COMMIT;
+	END LOOP;
+END $$;
+SELECT count(seat) AS seated, count(place) AS waiting, max(place) AS last FROM claimed;
 SELECT tier, seats, taken, waiting FROM pg_temp.seats WHERE tier = 'founder';
 SELECT * FROM pg_temp.faults();
 

@@ -176,7 +176,9 @@ static CorePlan acts_plan = {
 	"  JOIN community.counted_event AS e ON e.program_id = $1"
 	"   AND e.member_id = w.id AND e.occurred_at <= u.at AND e.occurred_at >"
 	"   lower(community.period_at(u.period, u.at, u.joined_at, u.time_zone))"
-	"   AND " COUNTS("u", "e") ") AS o ON u.rolling"
+	/* not looked at otherwise, as the subquery would be by a join's ON */
+	"   AND u.rolling AND u.at >= $4"
+	"   AND " COUNTS("u", "e") ") AS o ON true"
 	" WINDOW w AS (PARTITION BY u.award_id, u.position, u.member_id, u.since"
 	"  ORDER BY u.at RANGE UNBOUNDED PRECEDING)"
 	"), earned AS ("
