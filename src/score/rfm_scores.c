@@ -101,7 +101,7 @@ score_append_quantile(StringInfo sql, const char *column, int cells)
 					 SCORE_RFM_P_MIN_POPULATION + 1);
 	for (i = 1; i < cells; i++)
 		appendStringInfo(sql,
-						 " OPERATOR(pg_catalog.+) (c.%s[%d] OPERATOR(pg_catalog.<) p.%s)::pg_catalog.int4",
+						 " OPERATOR(pg_catalog.+) (c.%s_%d OPERATOR(pg_catalog.<) p.%s)::pg_catalog.int4",
 						 column, i, column);
 	appendStringInfoString(sql, " END,\n");
 }
@@ -136,6 +136,22 @@ score_append_score(StringInfo sql, const ScoreRfmRequest *request,
 		score_append_quantile(sql, column, request->cells);
 	else
 		score_append_fixed(sql, column, parameter, request->cells);
+}
+
+/*
+ * The cuts as columns: to take one out of an array for each comparison costs
+ * more than the comparison.
+ */
+static void
+score_append_columns(StringInfo sql, const ScoreRfmRequest *request,
+					 const char *column, int parameter)
+{
+	int			i;
+
+	if (request->nulls[parameter] != 'n')
+		return;
+	for (i = 1; i < request->cells; i++)
+		appendStringInfo(sql, ", a.%s[%d] AS %s_%d", column, i, column, i);
 }
 
 /* percentile_disc over the active members, for one measure. */
@@ -176,13 +192,18 @@ score_rfm_statement(const ScoreRfmRequest *request)
 					 "FROM (SELECT r.member::pg_catalog.int8, r.last_at::pg_catalog.timestamptz,"
 					 " r.frequency::pg_catalog.numeric, r.monetary::pg_catalog.numeric\n"
 					 "FROM (\n%s\n) AS r (member, last_at, frequency, monetary)) AS q),\n"
-					 "cuts AS MATERIALIZED (\nSELECT pg_catalog.count(*) AS population",
+					 "cuts AS MATERIALIZED (\nSELECT a.population",
 					 SCORE_RFM_P_AS_OF + 1, request->query);
+	score_append_columns(&sql, request, "last_at", SCORE_RFM_P_RECENCY);
+	score_append_columns(&sql, request, "frequency", SCORE_RFM_P_FREQUENCY);
+	score_append_columns(&sql, request, "monetary", SCORE_RFM_P_MONETARY);
+	appendStringInfoString(&sql,
+						   "\nFROM (SELECT pg_catalog.count(*) AS population");
 	score_append_cuts(&sql, request, "last_at", SCORE_RFM_P_RECENCY);
 	score_append_cuts(&sql, request, "frequency", SCORE_RFM_P_FREQUENCY);
 	score_append_cuts(&sql, request, "monetary", SCORE_RFM_P_MONETARY);
 	appendStringInfoString(&sql,
-						   "\nFROM population AS p WHERE p.active)\n"
+						   "\nFROM population AS p WHERE p.active) AS a)\n"
 						   "SELECT p.member, p.last_at, p.frequency, p.monetary,\n");
 	score_append_score(&sql, request, "last_at", SCORE_RFM_P_RECENCY);
 	score_append_score(&sql, request, "frequency", SCORE_RFM_P_FREQUENCY);

@@ -1,16 +1,19 @@
--- Histories for the fit of a model of lifetime value, all different, and the
--- likelihood that it is compared with.
+-- Histories for the fit of a model of lifetime value, and the likelihood that it
+-- is compared with.  Times are in weeks: any, so that hardly two histories are
+-- alike, or of whole days, as purchase_history() gives them.
 
-CREATE FUNCTION make_histories(members bigint)
+CREATE FUNCTION make_histories(members bigint, whole_days boolean)
 RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM setseed(0.5);
 	DROP TABLE IF EXISTS ltv_history;
-	-- most have few repeats; times are real numbers, so hardly two are alike
+	-- most have few repeats
 	CREATE TABLE ltv_history AS
-	SELECT x, CASE WHEN x = 0 THEN 0 ELSE t * (1 - random() * random()) END AS t_x, t
-	FROM (SELECT floor(-ln(1 - random()) * -ln(1 - random()) * 1.5)::bigint AS x,
-		20 + 30 * random() AS t FROM generate_series(1, members)) AS s;
+	SELECT x, CASE WHEN whole_days THEN ceil(t_x * 7) / 7 ELSE t_x END AS t_x,
+		CASE WHEN whole_days THEN ceil(t * 7) / 7 ELSE t END AS t
+	FROM (SELECT x, CASE WHEN x = 0 THEN 0 ELSE t * (1 - random() * random()) END AS t_x, t
+		FROM (SELECT floor(-ln(1 - random()) * -ln(1 - random()) * 1.5)::bigint AS x,
+			20 + 30 * random() AS t FROM generate_series(1, members)) AS s) AS s;
 	RETURN members;
 END $$;
 

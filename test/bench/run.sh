@@ -7,8 +7,8 @@
 # worked, not whether it was fast.  doc/performance.md says what is measured.
 #
 #   SECTIONS   which of: record clients attach bulk batch top sum purse ledger crowd
-#              balance rules inbox tier referral ltv graph score, or of tier
-#              alone: ladder review
+#              balance rules inbox tier referral ltv rfm graph score, or of
+#              tier alone: ladder review
 #   ROUNDS     rounds of every comparison
 #   SECS       seconds of each run of pgbench
 #   HOLD       seconds of each run beside an old snapshot
@@ -25,6 +25,7 @@
 #   REFERRALS  members of a forest
 #   CLOSURE    yes: a closure table of the forest with a long chain, too
 #   LTV        members that a model of lifetime value is fitted to
+#   RFM        events that RFM scores are made of
 #   GRAPH      edges of a graph
 #   SCORES     members of a refresh of scores
 #   SCOREEVENTS events of each of them
@@ -43,12 +44,14 @@ cd "$(dirname "$0")"
 . ./referral.sh
 # shellcheck source=test/bench/ltv.sh
 . ./ltv.sh
+# shellcheck source=test/bench/rfm.sh
+. ./rfm.sh
 # shellcheck source=test/bench/graph.sh
 . ./graph.sh
 # shellcheck source=test/bench/score.sh
 . ./score.sh
 
-SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance rules inbox tier referral ltv graph score}
+SECTIONS=${SECTIONS:-record clients attach bulk batch top sum purse ledger crowd balance rules inbox tier referral ltv rfm graph score}
 ROUNDS=${ROUNDS:-5} SECS=${SECS:-5} HOLD=${HOLD:-10} CROWD=${CROWD:-60}
 MEMBERS=${MEMBERS:-100000} SIZE=${SIZE:-1000000}
 TOP=${TOP:-1000000} SUMSIZE=${SUMSIZE:-10000000}
@@ -57,6 +60,7 @@ TIERHOT=${TIERHOT:-10} TIERMEMBERS=${TIERMEMBERS:-1000000} TIEREVENTS=${TIEREVEN
 TIERREVIEW=${TIERREVIEW:-$TIERMEMBERS}
 REFERRALS=${REFERRALS:-100000} CLOSURE=${CLOSURE:-no}
 LTV=${LTV:-1000000}
+RFM=${RFM:-10000000}
 GRAPH=${GRAPH:-10000000}
 SCORES=${SCORES:-1000000} SCOREEVENTS=${SCOREEVENTS:-5}
 events=0 twins=0 entries=0 transfers=0
@@ -69,7 +73,7 @@ set_up() {
 	# vacuum works between the runs, not in some of them
 	sql 'ALTER SYSTEM SET autovacuum = off' 'SELECT pg_reload_conf()' >/dev/null
 	psql -XqAt -v ON_ERROR_STOP=1 -f setup.sql -f ledger.sql -f rules.sql -f tier.sql \
-		-f referral.sql -f ltv.sql -f graph.sql -f score.sql >/dev/null
+		-f referral.sql -f ltv.sql -f rfm.sql -f graph.sql -f score.sql >/dev/null
 	program=$(sql 'SELECT community.current_program()')
 	currency=$(sql 'SELECT currency_id FROM community.currency')
 }
@@ -451,7 +455,7 @@ server's processes.  Less CPU is better, more rows a second are.
 X
 for section in ${SECTIONS//,/ }; do
 	case $section in
-		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier | ladder | review | referral | ltv | graph | score) $section ;;
+		record | clients | attach | bulk | batch | top | sum | purse | ledger | crowd | balance | rules | inbox | tier | ladder | review | referral | ltv | rfm | graph | score) $section ;;
 		*) die "bench: no section $section" ;;
 	esac
 done
