@@ -37,6 +37,7 @@ BEGIN
 	END LOOP;
 END $$;
 CREATE TEMP TABLE fit AS SELECT (fit_mbg_nbd('TABLE sim')).*;
+SELECT evaluations > iterations AND iterations > 5 AS searched FROM fit;
 CREATE TEMP TABLE found AS SELECT ARRAY[(parameters).r, (parameters).alpha, (parameters).a, (parameters).b] AS p FROM fit;
 SELECT f.status, f.customers, abs(f.log_likelihood / pg_temp.likelihood(p) - 1) < 1e-12 AS likelihood_is_right,
 	f.ratio = p[3] / (p[3] + p[4]) AS ratio_is_right, f.note IS NULL AS no_note FROM fit AS f, found;
@@ -109,14 +110,14 @@ RESET statement_timeout;
 -- Fits are kept, and the newest found
 SELECT newest_ltv_fit() IS NULL AS none;
 SELECT keep_ltv_fit(ROW(f.*)::ltv_result, '[2024-01-01,2024-02-01)', '2024-02-02') IS NOT NULL AS kept FROM fit AS f;
-SELECT keep_ltv_fit(ROW(ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), -1, 1, 1, 1, 'converged', 0.4, NULL)::ltv_result, NULL, '2024-03-02') IS NOT NULL AS kept;
+SELECT keep_ltv_fit(ROW(ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), -1, 1, 1, 1, 1, 'converged', 0.4, NULL)::ltv_result, NULL, '2024-03-02') IS NOT NULL AS kept;
 SELECT newest_ltv_fit() = ltv_parameters('mbg_nbd', '{1, 2, 3, 4}') AS newest, newest_ltv_fit(as_of => '2024-02-10') = parameters AS before,
 	newest_ltv_fit('bg_nbd') IS NULL AS other FROM fit;
 SELECT model, status, customers, data_during = '[2024-01-01,2024-02-01)' AS data, version = (SELECT extversion FROM pg_extension WHERE extname = 'community') AS version
 FROM ltv_fit WHERE program_id = current_program() ORDER BY fitted_at;
 SELECT keep_ltv_fit(fit_mbg_nbd('SELECT 1, 1, 2'));
 \set VERBOSITY terse
-SELECT keep_ltv_fit(ROW(ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), -1, 1, 1, 1, 'fine', 0.4, NULL)::ltv_result);
+SELECT keep_ltv_fit(ROW(ltv_parameters('mbg_nbd', '{1, 2, 3, 4}'), -1, 1, 1, 1, 1, 'fine', 0.4, NULL)::ltv_result);
 \set VERBOSITY default
 SELECT newest_ltv_fit('nbd');
 SET TimeZone = 'UTC';

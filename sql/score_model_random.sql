@@ -36,8 +36,8 @@ SELECT merge_members(7, 3, 'm7') IS NOT NULL, merge_members(30, 31, 'm30') IS NO
 SELECT define_measure('spent', 'sum', ARRAY['order']) > 0 AS defined;
 INSERT INTO activity_type (program_id, type, revenue)
 SELECT current_program(), t, false FROM unnest(ARRAY['thanks', 'up', 'down', 'post']) AS t;
-SELECT keep_ltv_fit((ltv_parameters('mbg_nbd', ARRAY[0.5, 10, 0.8, 2.5]), -1, 1, 1, 1, 'converged', 0.3, NULL)::ltv_result, NULL, '2024-01-01') > 0 AS kept,
-	keep_ltv_fit((ltv_parameters('gamma_gamma', ARRAY[6.0, 4.0, 1500]), -1, 1, 1, 1, 'converged', 0.3, NULL)::ltv_result, NULL, '2024-01-01') > 0 AS kept;
+SELECT keep_ltv_fit((ltv_parameters('mbg_nbd', ARRAY[0.5, 10, 0.8, 2.5]), -1, 1, 1, 1, 1, 'converged', 0.3, NULL)::ltv_result, NULL, '2024-01-01') > 0 AS kept,
+	keep_ltv_fit((ltv_parameters('gamma_gamma', ARRAY[6.0, 4.0, 1500]), -1, 1, 1, 1, 1, 'converged', 0.3, NULL)::ltv_result, NULL, '2024-01-01') > 0 AS kept;
 
 CREATE FUNCTION pg_temp.components() RETURNS SETOF jsonb LANGUAGE sql AS $$
 	SELECT * FROM jsonb_array_elements('[

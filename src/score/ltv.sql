@@ -73,6 +73,7 @@ CREATE TYPE community.ltv_result AS (
 	parameters community.ltv_parameters,
 	log_likelihood float8,
 	iterations integer,
+	evaluations integer,
 	customers bigint,
 	distinct_rows bigint,
 	status text,
@@ -87,6 +88,8 @@ COMMENT ON COLUMN community.ltv_result.log_likelihood
 	IS 'natural logarithm of the likelihood at the parameters';
 COMMENT ON COLUMN community.ltv_result.iterations
 	IS 'steps of the search';
+COMMENT ON COLUMN community.ltv_result.evaluations
+	IS 'how often the likelihood and its gradient were computed, by all searches';
 COMMENT ON COLUMN community.ltv_result.customers
 	IS 'rows of the query that count';
 COMMENT ON COLUMN community.ltv_result.distinct_rows

@@ -66,6 +66,7 @@ typedef struct ScoreLtvFit
 	double		parameters[SCORE_LTV_PARAMETERS];
 	double		log_likelihood;
 	int			iterations;
+	int			evaluations;
 	double		customers;
 	int64		distinct;
 } ScoreLtvFit;

@@ -32,6 +32,7 @@ typedef enum ScoreLtvColumn
 	SCORE_LTV_R_PARAMETERS,
 	SCORE_LTV_R_LOG_LIKELIHOOD,
 	SCORE_LTV_R_ITERATIONS,
+	SCORE_LTV_R_EVALUATIONS,
 	SCORE_LTV_R_CUSTOMERS,
 	SCORE_LTV_R_DISTINCT,
 	SCORE_LTV_R_STATUS,
@@ -291,6 +292,7 @@ score_ltv_result(FunctionCallInfo fcinfo, const ScoreLtvFit *fit,
 	values[SCORE_LTV_R_LOG_LIKELIHOOD] = Float8GetDatum(fit->log_likelihood);
 	nulls[SCORE_LTV_R_LOG_LIKELIHOOD] = !found;
 	values[SCORE_LTV_R_ITERATIONS] = Int32GetDatum(fit->iterations);
+	values[SCORE_LTV_R_EVALUATIONS] = Int32GetDatum(fit->evaluations);
 	values[SCORE_LTV_R_CUSTOMERS] = Int64GetDatum((int64) fit->customers);
 	values[SCORE_LTV_R_DISTINCT] = Int64GetDatum(fit->distinct);
 	values[SCORE_LTV_R_STATUS] = CStringGetTextDatum(statuses[fit->status]);

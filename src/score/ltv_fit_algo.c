@@ -58,6 +58,7 @@ typedef struct ScoreLtvSearch
 	double		g[SCORE_LTV_PARAMETERS];
 	double		h[SCORE_LTV_PARAMETERS][SCORE_LTV_PARAMETERS];
 	int			iterations;
+	int			evaluations;	/* of all searches */
 } ScoreLtvSearch;
 
 typedef struct ScoreLtvCompare
@@ -143,6 +144,7 @@ score_ltv_evaluate(ScoreLtvSearch *search, const double *x, double *g)
 	double		value;
 	int			i;
 
+	search->evaluations++;
 	for (i = 0; i < search->n; i++)
 		p[i] = exp(x[i]);
 	value = score_ltv_log_likelihood(search->model, search->rows,
@@ -447,6 +449,7 @@ score_ltv_search(ScoreLtvSearch *search)
 		if (best_ridges == SCORE_LTV_NO_RIDGE)
 			break;
 	}
+	best.evaluations = search->evaluations;
 	*search = best;
 	return best_ridges;
 }
@@ -476,6 +479,7 @@ score_ltv_give(ScoreLtvFit *fit, const ScoreLtvSearch *search, double unit)
 	}
 	fit->log_likelihood = -search->f * search->customers - scaled * log(unit);
 	fit->iterations = search->iterations;
+	fit->evaluations = search->evaluations;
 }
 
 /*
