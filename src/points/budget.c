@@ -10,10 +10,11 @@
  * Near the end points lie in small parts and behind locks of transactions that
  * may yet roll back.  Who then has to wait first lets go of what it has locked
  * for this claim, in a subtransaction that is rolled back, and waits in
- * ascending order.  So transactions that claim once do not deadlock over
- * shards; of two that each hold points which the other waits for, as both have
- * claimed before, the server ends one (40P01).  Above READ COMMITTED a shard
- * that has changed since the snapshot fails the transaction (40001).
+ * ascending order; a shard that is lost while we lock it is let go as well.
+ * So transactions that claim once do not deadlock over shards; of two that
+ * each hold points which the other waits for, as both have claimed before, the
+ * server ends one (40P01).  Above READ COMMITTED a shard that has changed
+ * since the snapshot fails the transaction (40001).
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +26,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
@@ -287,24 +287,64 @@ move_in_many(const Move *move, int32 from, bool wait)
 	return moved;
 }
 
-/* The same, all or nothing: otherwise no lock is kept. */
+/* What is tried in a subtransaction: where to begin, and whether to wait. */
+typedef struct Attempt
+{
+	const Move *move;
+	int32		from;
+	bool		wait;
+} Attempt;
+
+/* Move the points within one shard that is free, around from there. */
+static bool
+move_in_free(void *arg)
+{
+	Attempt    *attempt = arg;
+
+	return move_in_one(attempt->move, attempt->from, PG_INT32_MAX) ||
+		move_in_one(attempt->move, 0, attempt->from - 1);
+}
+
+/* Move all of the points, or fail. */
+static bool
+move_all_in_many(void *arg)
+{
+	Attempt    *attempt = arg;
+
+	return move_in_many(attempt->move, attempt->from, attempt->wait) ==
+		wanted_points(attempt->move);
+}
+
+/*
+ * Move the points within one shard, and keep no lock of another: the server
+ * locks a shard before it sees that somebody else has just emptied it.
+ *
+ * After the first time in a transaction others may have to wait for us in any
+ * order, so the subtransaction would gain nothing, and a load of many events
+ * would become as many of them.
+ */
+static bool
+try_in_one(const Move *move, int32 from)
+{
+	static FullTransactionId moved_in = {0};
+	Attempt		attempt = {.move = move,.from = from};
+
+	if (FullTransactionIdIsValid(moved_in) &&
+		FullTransactionIdEquals(moved_in, GetTopFullTransactionIdIfAny()))
+		return move_in_free(&attempt);
+	if (!core_try(move_in_free, &attempt))
+		return false;
+	moved_in = GetTopFullTransactionId();
+	return true;
+}
+
+/* Move the points, all or nothing: otherwise no lock is kept. */
 static bool
 try_in_many(const Move *move, int32 from, bool wait)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	bool		enough;
+	Attempt		attempt = {.move = move,.from = from,.wait = wait};
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	enough = move_in_many(move, from, wait) == wanted_points(move);
-	if (enough)
-		ReleaseCurrentSubTransaction();
-	else
-		RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return enough;
+	return core_try(move_all_in_many, &attempt);
 }
 
 /* Has the period been opened, and is there anything to move in it? */
@@ -373,8 +413,7 @@ move_points(const Move *move)
 
 	for (;;)
 	{
-		if (move_in_one(move, own, PG_INT32_MAX) ||
-			move_in_one(move, 0, own - 1))
+		if (try_in_one(move, own))
 			return wanted;
 		if (look(move, &anything))
 			break;
