@@ -401,7 +401,11 @@ check_component(Given *given)
 
 /* ----- writing ----- */
 
-/* The model of that code, locked; made when there is none. */
+/*
+ * The model of that code; made when there is none.  The lock of the program
+ * lets one session at a time define models: of two that each are to be the
+ * main one, the second takes that from the first.
+ */
 static int64
 open_model(int64 program, Datum code, Datum name, bool has_name, Datum main,
 		   bool has_main)
@@ -416,7 +420,7 @@ open_model(int64 program, Datum code, Datum name, bool has_name, Datum main,
 	};
 	static CorePlan find = {
 		.sql = "SELECT m.model_id FROM community.score_model AS m"
-		" WHERE m.program_id = $1 AND m.code = $2 FOR UPDATE",
+		" WHERE m.program_id = $1 AND m.code = $2",
 		.nargs = 2,
 		.argtypes = {INT8OID, TEXTOID}
 	};
@@ -439,6 +443,7 @@ open_model(int64 program, Datum code, Datum name, bool has_name, Datum main,
 	char		nulls[5] = "    ";
 	int64		model_id;
 
+	(void) core_lock_program(program);
 	values[0] = Int64GetDatum(program);
 	values[1] = code;
 	values[2] = name;

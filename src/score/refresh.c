@@ -523,13 +523,20 @@ int8_array(const int64 *numbers, int64 count)
 	return score_plain_array(numbers, sizeof(int64), INT8OID, count);
 }
 
+/*
+ * From here on the version is used for that time, which who would end it
+ * before is to see; so it is locked, and must still be in force.
+ */
 static void
 insert_head(ScoreRefresh *refresh)
 {
 	static CorePlan plan = {
 		.sql = "INSERT INTO community.score_refresh (program_id, model_id,"
 		" version_id, as_of, digest, members, totals, line)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING refresh_id",
+		" SELECT $1, $2, v.version_id, $4, $5, $6, $7, $8"
+		" FROM community.score_model_version AS v WHERE v.program_id = $1"
+		" AND v.version_id = $3 AND v.valid @> $4 FOR SHARE"
+		" RETURNING refresh_id",
 		.nargs = 8,
 		.argtypes = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID,
 		INT8OID, INT8ARRAYOID, INT8OID}
@@ -547,6 +554,12 @@ insert_head(ScoreRefresh *refresh)
 	values[6] = int8_array(refresh->totals, model->count);
 	values[7] = Int64GetDatum(refresh->line);
 	core_run(&plan, values, lined ? NULL : "       n", false);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not compute scores of model \"%s\" because of a concurrent change",
+						model->code),
+				 errhint("Try again.")));
 	refresh->id = core_int64(0, 1);
 }
 
