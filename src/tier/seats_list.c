@@ -14,8 +14,8 @@
  *
  * A seat that is being claimed is free until its claimer commits, and who
  * finds such a one waits for it, outside the list.  So nobody is in the list
- * while a seat can come back by a rollback.  Whoever holds a row of the list
- * locked decides about its member's seat, which is why the member itself need
+ * while a seat can come back by a rollback.  Whoever deletes a row of the list
+ * decides about its member's seat, which is why the member itself need
  * not be locked to be given one: its lock would be out of order.
  *
  *-------------------------------------------------------------------------
@@ -254,25 +254,18 @@ tier_seats_refuse_hidden(void)
 }
 
 /*
- * Lock the first of those who wait, as many as there are seats; false when
- * there are none.  One who waits since after the snapshot was taken may come
- * before others.
+ * The first of those who wait, as many as there are seats; false when there
+ * are none.  One who waits since after the snapshot was taken may come before
+ * others.
  */
 static bool
-lock_waiters(Datum *values)
+find_waiters(Datum *values)
 {
-#define FIRST_WAITERS(lock) \
-	"SELECT array_agg(f.wait_id ORDER BY f.wait_id)," \
-	" array_agg(f.wait_id ORDER BY f.wait_id)::text" \
-	" FROM (SELECT wait_id FROM community.tier_seat_wait WHERE " THE_TIER \
-	" ORDER BY wait_id LIMIT cardinality($4)" lock ") AS f"
-	static CorePlan latest = {
-		.sql = FIRST_WAITERS(""),
-		.nargs = 4,
-		.argtypes = {INT8OID, INT8OID, TEXTOID, INT4ARRAYOID}
-	};
-	static CorePlan locking = {
-		.sql = FIRST_WAITERS(" FOR UPDATE"),
+	static CorePlan plan = {
+		.sql = "SELECT array_agg(f.wait_id ORDER BY f.wait_id),"
+		" array_agg(f.wait_id ORDER BY f.wait_id)::text"
+		" FROM (SELECT wait_id FROM community.tier_seat_wait WHERE " THE_TIER
+		"  ORDER BY wait_id LIMIT cardinality($4)) AS f",
 		.nargs = 4,
 		.argtypes = {INT8OID, INT8OID, TEXTOID, INT4ARRAYOID}
 	};
@@ -281,10 +274,10 @@ lock_waiters(Datum *values)
 
 	if (IsolationUsesXactSnapshot())
 	{
-		core_run_latest(&latest, values);
+		core_run_latest(&plan, values);
 		expected = core_text(0, 2);
 	}
-	core_run(&locking, values, NULL, false);
+	core_run(&plan, values, NULL, false);
 	values[4] = core_field(0, 1, &isnull);
 	if (expected != NULL && (isnull || strcmp(expected, core_text(0, 2)) != 0))
 		tier_seats_refuse_hidden();
@@ -338,7 +331,7 @@ seat_first(const TierSeats *seats)
 	values[3] = core_field(0, 1, &isnull);
 	if (isnull)
 		return 0;
-	if (!lock_waiters(values))
+	if (!find_waiters(values))
 		return 0;
 	values[5] = Int32GetDatum(seats->rank);
 	values[6] = TimestampTzGetDatum(seats->now);
