@@ -193,7 +193,6 @@ load(const Check *check, ReferralRows *rows)
 	{
 		SPITupleTable *found;
 
-		CHECK_FOR_INTERRUPTS();
 		SPI_cursor_fetch(portal, true, BATCH);
 		found = SPI_tuptable;
 		count = SPI_processed;

@@ -224,7 +224,6 @@ read_volumes(Subject *subject)
 		Datum		values[3];
 		int			i;
 
-		CHECK_FOR_INTERRUPTS();
 		for (i = 0; i < count; i++)
 			members[i] = subject->nodes[done + i].member;
 		values[0] = Int64GetDatum(subject->program);

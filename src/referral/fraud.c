@@ -13,7 +13,6 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -137,7 +136,6 @@ community_review_referrals(PG_FUNCTION_ARGS)
 	rules = read_rules(program, at, &count);
 	for (i = 0; i < count; i++)
 	{
-		CHECK_FOR_INTERRUPTS();
 		flags += apply_rule(program, at, &rules[i]);
 	}
 	core_leave(&scope);

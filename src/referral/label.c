@@ -253,7 +253,6 @@ clear_anchors(int64 program, int64 *members, int64 count)
 		Datum		values[2];
 		int			i;
 
-		CHECK_FOR_INTERRUPTS();
 		for (i = 0; i < batch; i++)
 			ids[i] = Int64GetDatum(members[from + i]);
 		values[0] = Int64GetDatum(program);
@@ -365,7 +364,6 @@ insert_labels(int64 program, const ReferralPass *pass)
 							compare_numbered, NULL);
 	for (i = 0; i < pass->count; i += LABELS_A_ROW)
 	{
-		CHECK_FOR_INTERRUPTS();
 		insert_row(program, pass, positions, members + i,
 				   Min(LABELS_A_ROW, pass->count - i));
 	}

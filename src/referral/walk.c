@@ -50,7 +50,6 @@ add_child(const ReferralEdge *edge, void *arg)
 {
 	Children   *children = arg;
 
-	CHECK_FOR_INTERRUPTS();
 	if (edge->member == children->start)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

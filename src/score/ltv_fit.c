@@ -13,7 +13,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
@@ -186,7 +185,6 @@ score_ltv_read(ScoreLtvReader *reader, const char *query)
 	{
 		uint64		i;
 
-		CHECK_FOR_INTERRUPTS();
 		SPI_cursor_fetch(portal, true, SCORE_LTV_BATCH);
 		if (SPI_processed == 0)
 			break;
