@@ -247,7 +247,6 @@ lock_all(const ScoreRefresh *refresh, const Verdicts *verdicts)
 	const Changes *all[] = {&verdicts->reached, &verdicts->fallen,
 	&verdicts->vetoed, &verdicts->left};
 	Changes		result = {0};
-	CorePlan	once = plan;
 	Datum		values[2];
 	int64		j;
 	int			i;
@@ -260,7 +259,7 @@ lock_all(const ScoreRefresh *refresh, const Verdicts *verdicts)
 	qsort(result.members, result.count, sizeof(int64), compare_members);
 	values[0] = Int64GetDatum(refresh->model->program);
 	values[1] = member_array(&result);
-	core_run(&once, values, NULL, false);
+	core_run_once(&plan, values, NULL, false);
 	SPI_freetuptable(SPI_tuptable);
 	return result;
 }
@@ -285,7 +284,6 @@ begin(const ScoreRefresh *refresh, const Changes *members)
 		.nargs = 4,
 		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, INT8ARRAYOID}
 	};
-	CorePlan	once = plan;
 	Datum		values[4];
 
 	if (members->count == 0)
@@ -294,7 +292,7 @@ begin(const ScoreRefresh *refresh, const Changes *members)
 	values[1] = Int64GetDatum(refresh->model->model_id);
 	values[2] = TimestampTzGetDatum(refresh->as_of);
 	values[3] = member_array(members);
-	core_run(&once, values, NULL, false);
+	core_run_once(&plan, values, NULL, false);
 }
 
 /*
@@ -319,7 +317,6 @@ score_super_user_end(int64 program, int64 model_id, Datum members,
 		.nargs = 5,
 		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, INT8ARRAYOID, TEXTOID}
 	};
-	CorePlan	once = plan;
 	Datum		values[5];
 
 	values[0] = Int64GetDatum(program);
@@ -327,7 +324,8 @@ score_super_user_end(int64 program, int64 model_id, Datum members,
 	values[2] = TimestampTzGetDatum(at);
 	values[3] = members;
 	values[4] = CStringGetTextDatum(reason);
-	core_run(&once, values, NULL, false);
+	/* they may have become so since the transaction's snapshot */
+	core_change_latest(&plan, values, NULL);
 }
 
 static void
