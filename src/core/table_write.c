@@ -180,54 +180,23 @@ check_not_null(Relation relation, const bool *nulls)
 }
 
 /*
- * A row that keeps ours out but that our snapshot does not see: at READ
- * COMMITTED the next statement will see it, above that the answer would
- * contradict the snapshot.
- */
-static void
-check_conflict_is_visible(Relation relation, ItemPointer tid)
-{
-	TupleTableSlot *slot;
-
-	if (!IsolationUsesXactSnapshot())
-		return;
-	slot = table_slot_create(relation, NULL);
-	if (!table_tuple_fetch_row_version(relation, tid, SnapshotAny, slot))
-		elog(ERROR, "failed to fetch conflicting tuple");
-	if (!table_tuple_satisfies_snapshot(relation, slot,
-										GetTransactionSnapshot()))
-	{
-		bool		isnull;
-		Datum		xmin = slot_getsysattr(slot,
-										   MinTransactionIdAttributeNumber,
-										   &isnull);
-
-		/* our own transaction may have inserted it in this very statement */
-		if (!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin)))
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not serialize access due to concurrent update")));
-	}
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/*
- * Is the key free?  Waits for those who are inserting it, and gives the row
- * that has it.  A copy of what the executor wants to see is enough for it.
+ * Is the key free?  Waits for those who are inserting it.  A copy of what the
+ * executor wants to see is enough for it.
  */
 static bool
-key_is_free(const Target *target, TupleTableSlot *slot, ItemPointer tid)
+key_is_free(const Target *target, TupleTableSlot *slot)
 {
 	EState	   *estate = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
 	List	   *arbiters = list_make1_oid(target->table->index_id);
+	ItemPointerData tid;
 	bool		is_free;
 
 	result->ri_RelationDesc = target->relation;
 	result->ri_NumIndices = target->table->nindexes;
 	result->ri_IndexRelationDescs = target->indexes;
 	result->ri_IndexRelationInfo = target->infos;
-	is_free = core_check_index_constraints(result, slot, estate, tid,
+	is_free = core_check_index_constraints(result, slot, estate, &tid,
 										   arbiters);
 	FreeExecutorState(estate);
 	return is_free;
@@ -273,14 +242,9 @@ insert_row(const Target *target, TupleTableSlot *slot, Datum *values,
 	put_row(target, slot, values, nulls);
 	do
 	{
-		ItemPointerData tid;
-
 		CHECK_FOR_INTERRUPTS();
-		if (!is_new && !key_is_free(target, slot, &tid))
-		{
-			check_conflict_is_visible(target->relation, &tid);
+		if (!is_new && !key_is_free(target, slot))
 			break;
-		}
 		inserted = insert_speculatively(target, slot);
 		is_new = false;
 	} while (!inserted);
@@ -289,7 +253,9 @@ insert_row(const Target *target, TupleTableSlot *slot, Datum *values,
 
 /*
  * Insert a row unless one with its keys is there: INSERT ... ON CONFLICT DO
- * NOTHING.  False when it was not inserted.  "is_new" says that a conflict
+ * NOTHING.  False when it was not inserted; above READ COMMITTED the row that
+ * has the key may be one that the transaction's snapshot does not see, which
+ * the caller finds out when it looks for it.  "is_new" says that a conflict
  * would be a surprise, and saves looking for one first; it costs a dead row
  * if there is one all the same.
  */

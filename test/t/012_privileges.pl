@@ -151,6 +151,15 @@ foreach my $relation (lines_of($node, 'tenants', q{SELECT c.oid::regclass FROM p
 	is($node->safe_psql('tenants', qq{SET SESSION AUTHORIZATION tenant_role;
 		SET community.program = '$shop'; SELECT count(*) FROM $relation WHERE program_id <> $shop}), '0', "nothing of others in $relation");
 }
+
+# entries are read without SQL where nothing stands in the way
+$node->safe_psql('tenants', qq{SET SESSION AUTHORIZATION tenant_role; SELECT community.accrue(1, 77, 'seen', program => $shop)});
+my $balance = qq{SET SESSION AUTHORIZATION tenant_role; SELECT available FROM community.balance(1, program => $shop)};
+my $seen = $node->safe_psql('tenants', $balance);
+$node->safe_psql('tenants', q{CREATE POLICY unseen ON community.entry AS RESTRICTIVE USING (key <> 'seen')});
+is($node->safe_psql('tenants', $balance), $seen - 77, 'an entry that a policy hides does not count in a balance');
+$node->safe_psql('tenants', q{DROP POLICY unseen ON community.entry});
+
 my $before = tables_of($node, 'tenants');
 my $blast = Blast->new(folder => $node->host, port => $node->port, user => $user, database => 'tenants', seed => 12);
 $blast->confine('tenant_role', $forum);
