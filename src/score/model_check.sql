@@ -17,6 +17,17 @@
 			WHERE n.program_id = r.program_id AND n.model_id = r.model_id
 				AND n.status = 'done' AND n.as_of > r.as_of));
 
+	-- scores were computed with the version that was in force
+	RETURN QUERY
+	SELECT 'score-version', r.program_id, NULL::bigint, NULL::text,
+		format('refresh %s', r.refresh_id),
+		format('as of %s, and version %s was in force in %s', r.as_of, v.version, v.valid)
+	FROM community.score_refresh AS r
+	JOIN community.score_model_version AS v ON v.program_id = r.program_id
+		AND v.version_id = r.version_id
+	WHERE only_member IS NULL AND (only_program IS NULL OR r.program_id = only_program)
+		AND NOT v.valid @> r.as_of;
+
 	-- scores are the sums of their parts
 	IF thorough OR only_member IS NOT NULL THEN
 		RETURN QUERY
