@@ -50,7 +50,7 @@ SQL_PARTS = src/core/prelude.sql \
 	src/referral/sanctions.sql \
 	src/referral/fraud.sql \
 	src/referral/group.sql \
-	src/core/install_head.sql \
+	src/core/ids.sql src/core/install_head.sql \
 	$(patsubst %,src/%/tables.sql,$(ROOMS)) \
 	src/tier/ladder_tables.sql src/tier/seats_tables.sql \
 	src/tier/benefit_tables.sql src/tier/award_tables.sql \

@@ -18,21 +18,25 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
-#include "storage/bufmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "activity/attachment.h"
 #include "core/compat.h"
@@ -82,9 +86,27 @@ query_relations(CorePlan *plan, Datum *values)
 	return result;
 }
 
+/* Has the table a row by now?  Whoever asks needs no right to it. */
+static bool
+has_row(Relation relation)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(relation, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	bool		found;
+
+	found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
 /*
  * Are our tables installed and filled?  In the middle of a restore they are
- * there, but empty, and nothing is attached yet.
+ * there, but empty, and nothing is attached yet.  Or they are filled, and
+ * attached tables get their triggers, keys and indexes in any order; then
+ * their owner has no right to the schema yet, as rights are restored last.
  */
 static bool
 is_ready(void)
@@ -101,7 +123,8 @@ is_ready(void)
 		!OidIsValid(activity_trigger_function()))
 		return false;
 	relation = table_open(installation, AccessShareLock);
-	ready = RelationGetNumberOfBlocks(relation) > 0;
+	ready = core_may_use_schema(schema, relation->rd_rel->relowner) &&
+		has_row(relation);
 	table_close(relation, AccessShareLock);
 	return ready;
 }
@@ -291,7 +314,7 @@ see_to_own_triggers(Oid relid, bool new_partitions)
 
 /* Give a new partition the triggers of the attached tables above it. */
 static void
-adopt_partition(Oid relid, bool may_have_rows)
+adopt_partition(Oid relid)
 {
 	ListCell   *ancestor;
 
@@ -300,8 +323,7 @@ adopt_partition(Oid relid, bool may_have_rows)
 		ListCell   *cell;
 
 		foreach(cell, attachments_on(lfirst_oid(ancestor)))
-			adopt_partitions((AttachmentId *) lfirst(cell), relid,
-							 may_have_rows);
+			adopt_partitions((AttachmentId *) lfirst(cell), relid, false);
 	}
 }
 
@@ -311,13 +333,13 @@ community_on_table_changed(PG_FUNCTION_ARGS)
 {
 	EventTriggerData *data;
 	ListCell   *cell;
-	bool		altered;
+	bool		created;
 
 	check_event_trigger(fcinfo, "on_table_changed");
 	if (!is_ready())
 		PG_RETURN_NULL();
 	data = (EventTriggerData *) fcinfo->context;
-	altered = strcmp(GetCommandTagName(data->tag), "ALTER TABLE") == 0;
+	created = strcmp(GetCommandTagName(data->tag), "ALTER TABLE") != 0;
 	foreach(cell, changed_tables())
 	{
 		Oid			relid = lfirst_oid(cell);
@@ -326,8 +348,13 @@ community_on_table_changed(PG_FUNCTION_ARGS)
 		if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 			continue;
 		see_to_own_triggers(relid, changes_partitions(data->parsetree));
-		if (get_rel_relispartition(relid))
-			adopt_partition(relid, altered);
+
+		/*
+		 * One that is attached was seen to with its parent.  Any other change
+		 * of a partition may be part of a restore, whose own triggers follow.
+		 */
+		if (created && get_rel_relispartition(relid))
+			adopt_partition(relid);
 	}
 	PG_RETURN_NULL();
 }

@@ -68,6 +68,16 @@
 #define core_updates_indexes(indexes) (indexes)
 #endif
 
+/* 16 has one check of rights for all kinds of objects */
+#if PG_VERSION_NUM >= 160000
+#define core_may_use_schema(schema, role) \
+	(object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == \
+	 ACLCHECK_OK)
+#else
+#define core_may_use_schema(schema, role) \
+	(pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK)
+#endif
+
 /* 18 excludes a tuple from the check, and counts index searches */
 #if PG_VERSION_NUM >= 180000
 #define core_check_index_constraints(result, slot, estate, tid, arbiters) \

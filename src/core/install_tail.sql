@@ -175,10 +175,10 @@
 			FOR EACH ROW EXECUTE FUNCTION community.guard_fraud_rules();
 	END IF;
 
-	-- configuration that sessions keep tells them when it changes
+	-- configuration that sessions keep tells them when it changes; so does the version
 	FOR thing IN
 		SELECT c.oid::regclass AS relation
-		FROM (VALUES ('program'), ('activity_type'), ('currency'),
+		FROM (VALUES ('installation'), ('program'), ('activity_type'), ('currency'),
 				('accrual_rule'), ('cap'), ('budget'), ('measure'),
 				('benefit'), ('tier_benefit'), ('award'),
 				('ladder_version'), ('referral_setting'), ('referral_forest'),

@@ -31,6 +31,7 @@
 
 /* the "installation" table whose version this session has checked */
 static Oid	checked_installation = InvalidOid;
+static uint64 installation_changes = 0;
 
 /* that table and its owner, until something happens to it */
 static Oid	known_installation = InvalidOid;
@@ -67,7 +68,8 @@ owner_of(Oid relation)
 
 /*
  * Refuse tables of another version than this library was made for.  Runs
- * once a session and installation; SPI must be connected.
+ * once a session and installation, and after each migration; SPI must be
+ * connected.  An old snapshot would show the version of before.
  */
 static void
 check_tables_version(Oid installation)
@@ -75,9 +77,10 @@ check_tables_version(Oid installation)
 	static CorePlan plan = {
 		.sql = "SELECT tables_version FROM community.installation"
 	};
+	uint64		changes = installation_changes;
 	int64		found;
 
-	core_run(&plan, NULL, NULL, false);
+	core_run_latest(&plan, NULL);
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(COMMUNITY_ERRCODE_NOT_INSTALLED),
@@ -93,7 +96,9 @@ check_tables_version(Oid installation)
 				 found < COMMUNITY_TABLES_VERSION ?
 				 errhint("Run ALTER EXTENSION community UPDATE, then SELECT community.install_tables().") :
 				 errhint("Install the package of community that these tables were made with, or a newer one.")));
-	checked_installation = installation;
+	/* unless it was migrated while we looked */
+	if (changes == installation_changes)
+		checked_installation = installation;
 }
 
 static bool
@@ -145,11 +150,19 @@ core_pin_evaluation(const char *time_zone)
 		pin("TimeZone", time_zone);
 }
 
+/*
+ * Something has happened to the table.  Its row changes when the tables are
+ * migrated, and a session that has the library of before must not go on.
+ */
 static void
 forget_owner(Datum arg, Oid relation)
 {
 	if (relation == InvalidOid || relation == known_installation)
+	{
 		known_installation = InvalidOid;
+		checked_installation = InvalidOid;
+		installation_changes++;
+	}
 }
 
 /* The table and its owner, looked up once until something happens to it. */
