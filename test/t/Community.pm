@@ -13,7 +13,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node sqlstate sqlstate_as tables_of psql_start psql_output
+our @EXPORT = qw(new_node sqlstate sqlstate_as tables_of answers_of psql_start psql_output
 	lines_of plan_skip_without_extension is_same_community);
 
 # A started server that finds the extension, or none: then the test is skipped.
@@ -61,18 +61,24 @@ sub sqlstate_as
 sub tables_of
 {
 	my ($node, $database) = @_;
-	my %text;
-	foreach my $table (
-		lines_of($node, $database, q{
+	my @table = lines_of($node, $database, q{
 			SELECT c.relname FROM pg_class AS c
 			WHERE c.relnamespace = 'community'::regnamespace
-				AND c.relkind IN ('r', 'p') ORDER BY 1}))
-	{
-		$text{$table} = $node->safe_psql($database,
-			qq{COPY (SELECT t FROM community."$table" AS t ORDER BY t::text COLLATE "C") TO STDOUT}
-		);
-	}
-	return \%text;
+				AND c.relkind IN ('r', 'p') ORDER BY 1});
+	my @rows = answers_of($node, $database,
+		map { qq{COPY (SELECT t FROM community."$_" AS t ORDER BY t::text COLLATE "C") TO STDOUT} } @table);
+	return { map { $table[$_] => $rows[$_] } 0 .. $#table };
+}
+
+# What each of these statements answers, in one session
+sub answers_of
+{
+	my ($node, $database, @sql) = @_;
+	my $out = $node->safe_psql($database, join '', map { "\\echo ==>\n$_;\n" } @sql);
+	my (undef, @answer) = split /^==>(?:\n|\z)/m, $out;
+	chomp @answer;
+	push @answer, '' while @answer < @sql;
+	return @answer;
 }
 
 sub lines_of

@@ -83,16 +83,15 @@ my @view = qw(account lot seats group_status bargain_status share_status envelop
 sub picture_of
 {
 	my ($node, $database) = @_;
-	my %picture;
 	my $rows = tables_of($node, $database);
-	$picture{"rows of $_"} = $rows->{$_} foreach keys %$rows;
-	foreach my $table (lines_of($node, $database,
-			q{SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'store'::regnamespace AND c.relkind IN ('r', 'p')}))
-	{
-		$picture{"rows of $table"} = $node->safe_psql($database, "SELECT t::text FROM $table AS t ORDER BY 1");
-	}
-	$picture{"view $_"} = $node->safe_psql($database, qq{SET community.program = 'shop'; SELECT v::text FROM community.$_ AS v ORDER BY 1}) foreach @view;
-	$picture{$_} = $node->safe_psql($database, "SELECT t::text FROM ($catalog{$_}) AS t ORDER BY 1") foreach keys %catalog;
+	my %sql = map { $_ => "SELECT t::text FROM ($catalog{$_}) AS t ORDER BY 1" } keys %catalog;
+	$sql{"rows of $_"} = "SELECT t::text FROM $_ AS t ORDER BY 1"
+	  foreach lines_of($node, $database,
+		q{SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'store'::regnamespace AND c.relkind IN ('r', 'p')});
+	$sql{"view $_"} = "SELECT v::text FROM community.$_ AS v ORDER BY 1" foreach @view;
+	my @name = sort keys %sql;
+	my (undef, @answer) = answers_of($node, $database, q{SET community.program = 'shop'}, map { $sql{$_} } @name);
+	my %picture = ((map { $name[$_] => $answer[$_] } 0 .. $#name), map { ("rows of $_" => $rows->{$_}) } keys %$rows);
 	# the server adds names to columns of views that are read again
 	$picture{views} =~ s/(NULL::\w+) AS \w+/$1/g;
 	return \%picture;
