@@ -85,7 +85,7 @@ ok(psql_file($subscriber, 'full', "$dir/schema.sql"), 'the tables, theirs and ou
 $publisher->safe_psql('full', 'CREATE PUBLICATION everything FOR ALL TABLES');
 $subscriber->safe_psql('full', "CREATE SUBSCRIPTION everything CONNECTION '"
 	  . $publisher->connstr . " dbname=full' PUBLICATION everything");
-$subscriber->wait_for_subscription_sync($publisher, 'everything');
+$subscriber->wait_for_subscription_sync($publisher, 'everything', 'full');
 $publisher->safe_psql('full', <<'SQL');
 SET community.program = 'shop';
 SELECT community.record(8, 'order', 'there', 500), community.reverse('e52', 'returned'), community.enroll(143, sponsor => 20),

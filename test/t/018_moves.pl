@@ -2,6 +2,8 @@
 # and 001_dump_restore.pl has not.  Were this broken, a table, a right or a
 # trigger would be left behind by one of them, or work would not go on where
 # the rows have come to.
+#
+#   COMMUNITY_MOVES=1   further forms, for script/test-long
 use strict;
 use warnings FATAL => 'all';
 use FindBin;
@@ -45,10 +47,6 @@ move('a directory in parallel',
 	[ 'pg_dump', '-Fd', '-j2', '-f', "$dir/directory", 'old' ],
 	[ 'pg_restore', '-j2', '-d', 'DATABASE', "$dir/directory" ]);
 
-move('sections',
-	[ 'pg_dump', '-Fc', '-f', "$dir/custom", 'old' ],
-	map { [ 'pg_restore', "--section=$_", '-d', 'DATABASE', "$dir/custom" ] } qw(pre-data data post-data));
-
 # triggers must be off while the rows come in; that leaves all of them as
 # ordinary ones, and install_tables() says again which fire on replicas
 move('schema and data apart as text',
@@ -57,6 +55,22 @@ move('schema and data apart as text',
 	[ 'psql', '-f', "$dir/schema.sql", 'DATABASE' ],
 	[ 'psql', '-f', "$dir/data.sql", 'DATABASE' ],
 	[ 'psql', '-c', 'SELECT community.install_tables()', 'DATABASE' ]);
+
+if ($ENV{COMMUNITY_MOVES})
+{
+	move('sections',
+		[ 'pg_dump', '-Fc', '-f', "$dir/custom", 'old' ],
+		map { [ 'pg_restore', "--section=$_", '-d', 'DATABASE', "$dir/custom" ] } qw(pre-data data post-data));
+	move('custom format',
+		[ 'pg_restore', '-d', 'DATABASE', "$dir/custom" ]);
+	move('text',
+		[ 'pg_dump', '-f', "$dir/text.sql", 'old' ],
+		[ 'psql', '-f', "$dir/text.sql", 'DATABASE' ]);
+	move('schema and data apart in custom format',
+		[ 'pg_restore', '--schema-only', '-d', 'DATABASE', "$dir/custom" ],
+		[ 'pg_restore', '--data-only', '--disable-triggers', '-d', 'DATABASE', "$dir/custom" ],
+		[ 'psql', '-c', 'SELECT community.install_tables()', 'DATABASE' ]);
+}
 
 $node->stop;
 done_testing();
