@@ -72,5 +72,23 @@ if ($ENV{COMMUNITY_MOVES})
 		[ 'psql', '-c', 'SELECT community.install_tables()', 'DATABASE' ]);
 }
 
+# ---- attached tables go away, dropped by an owner who has no rights here
+$node->safe_psql('old', q{
+	CREATE ROLE stranger;
+	ALTER SCHEMA store OWNER TO stranger;
+	ALTER TABLE store.orders OWNER TO stranger;
+	ALTER TABLE store.visit OWNER TO stranger;
+	SET SESSION AUTHORIZATION stranger;
+	DROP TABLE store.orders});
+is( $node->safe_psql('old', q{SELECT type, detach_reason FROM community.attachment WHERE source LIKE 'store.%' ORDER BY attachment_id}),
+	"order|table dropped\norder|\nvisit|\ngone|detached", 'a table that is dropped is attached no longer');
+$node->safe_psql('old', q{SET client_min_messages = warning; DROP SCHEMA store CASCADE});
+is( $node->safe_psql('old', q{SELECT count(*) FILTER (WHERE detached_at IS NULL) FROM community.attachment}),
+	'0', 'nor are those of a schema that is dropped');
+is($node->safe_psql('old', $_->[0]), ($old->{ $_->[1] } =~ tr/\n//) + 1, "dropped tables leave all $_->[1]")
+  foreach ([ 'SELECT count(*) FROM community.event', 'rows of event' ], [ 'SELECT count(*) FROM community.entry', 'rows of entry' ]);
+is($node->safe_psql('old', q{SELECT * FROM community.check_installation('full')}), '', 'and books that agree');
+is($node->safe_psql('old', q{SET community.program = 'shop'; SELECT amount FROM community.record(3, 'order', 'after', 5)}), '5', 'and work goes on');
+
 $node->stop;
 done_testing();

@@ -73,7 +73,9 @@ my %catalog = (
 		(SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(p.proacl) AS a)
 		FROM pg_proc AS p WHERE p.pronamespace = 'community'::regnamespace},
 	members => q{SELECT pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid
-		WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'community'},
+		WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'community'
+			-- 17 counts arrays
+			AND pg_describe_object(d.classid, d.objid, d.objsubid) NOT LIKE '%[]'},
 	schema => q{SELECT pg_get_userbyid(n.nspowner), n.nspacl, e.extversion FROM pg_namespace AS n, pg_extension AS e
 		WHERE n.nspname = 'community' AND e.extname = 'community'});
 my @view = qw(account lot seats group_status bargain_status share_status envelope_status budget_status qualified_referral

@@ -4,7 +4,9 @@
 SET community.program = 'shop';
 
 -- orders in a table with an odd name and two columns in its key; visits in partitions
-CREATE TABLE store."My ""Orders""" ("Order No" int, line int, "Who's" bigint, total numeric(12,2),
+CREATE TABLE store.customer (id bigint PRIMARY KEY);
+INSERT INTO store.customer SELECT generate_series(1, 50);
+CREATE TABLE store."My ""Orders""" ("Order No" int, line int, "Who's" bigint REFERENCES store.customer, total numeric(12,2),
 	placed timestamp, state text, PRIMARY KEY ("Order No", line));
 SELECT community.attach('store."My ""Orders"""', 'order', 'Who''s', 'total', 'placed',
 	condition => 'state = ''paid''') > 0;
