@@ -100,13 +100,14 @@ foreach my $pg_config (@other)
 		pass("$what: pg_upgrade refuses servers that are not of the same round");
 		$old->start;
 		is_same_picture(picture_of($old, 'full'), $before, "$what: nothing is harmed by that");
-		# so there is no way but a dump
+		# so there is no way but a dump, without those marks, which rows as text do not need
 		$new = $spare;
 		$new->start;
 		make_roles($new);
 		$new->safe_psql('postgres', 'CREATE DATABASE "full"');
 		ok(run("$new_bin/pg_dump", '-d', $old->connstr('full'), '-f', "$dir/dump$new_version.sql"), "$what: pg_dump of the new server");
-		ok(psql_file($new, 'full', "$dir/dump$new_version.sql"), "$what: restored there");
+		append_to_file("$dir/unmarked.sql", slurp_file("$dir/dump$new_version.sql") =~ s/^ALTER TABLE .* SET \(pg_attver=\d+\);\n//gmr);
+		ok(psql_file($new, 'full', "$dir/unmarked.sql"), "$what: restored there") or last;
 		$old->stop;
 	}
 	else
