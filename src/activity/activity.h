@@ -70,6 +70,8 @@ typedef struct ActivityReceipt
 /* member.c */
 extern bool activity_find_external(int64 program, Datum external_id,
 								   int64 *member);
+extern bool activity_close_member(int64 program, int64 member,
+								  Datum reason);
 extern int64 activity_enroll(int64 program, bool has_member, int64 member,
 							 Datum external_id, TimestampTz joined_at,
 							 Datum attributes, bool *is_new);

@@ -58,6 +58,16 @@ COMMENT ON FUNCTION community.close_member IS
 'closes a member: nothing new is recorded, what is recorded can still be reversed; false when it was closed already';
 REVOKE ALL ON FUNCTION community.close_member FROM PUBLIC;
 
+CREATE FUNCTION community.erase_member(
+	member pg_catalog.int8,
+	program pg_catalog.int8 DEFAULT community.current_program())
+RETURNS pg_catalog.bool
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'community_erase_member';
+COMMENT ON FUNCTION community.erase_member IS
+'closes a member and erases what is known of the person in words; ids, keys, points and chains stay; false when nothing was left to erase';
+REVOKE ALL ON FUNCTION community.erase_member FROM PUBLIC;
+
 CREATE FUNCTION community.merge_members(
 	from_member pg_catalog.int8,
 	into_member pg_catalog.int8,

@@ -12,6 +12,7 @@
 #include "utils/rel.h"
 
 #include "core/compat.h"
+#include "core/erase.h"
 #include "core/errors.h"
 
 PG_FUNCTION_INFO_V1(community_guard_append_only);
@@ -38,6 +39,8 @@ community_guard_append_only(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("guard_append_only() can only be called as a trigger")));
 	trigger = (TriggerData *) fcinfo->context;
+	if (core_erases(trigger))
+		return PointerGetDatum(trigger->tg_newtuple);
 	ereport(ERROR,
 			(errcode(COMMUNITY_ERRCODE_APPEND_ONLY),
 			 errmsg("cannot %s \"%s\": the table is append-only",

@@ -302,9 +302,9 @@ community_member_id(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(member);
 }
 
-/* close_member(member, reason, program) -> boolean, false if closed already */
-Datum
-community_close_member(PG_FUNCTION_ARGS)
+/* Close a member; false if it is closed already. */
+bool
+activity_close_member(int64 program, int64 member, Datum reason)
 {
 	static CorePlan plan = {
 		.sql = "UPDATE community.member SET status = 'closed',"
@@ -313,19 +313,13 @@ community_close_member(PG_FUNCTION_ARGS)
 		.nargs = 3,
 		.argtypes = {INT8OID, INT8OID, TEXTOID}
 	};
-	int64		member = PG_GETARG_INT64(0);
-	int64		program = PG_GETARG_INT64(2);
 	Datum		values[3];
-	CoreScope	scope;
 	bool		closed = true;
 	bool		changed;
 
-	(void) core_name_argument(PG_GETARG_TEXT_PP(1), "reason");
 	values[0] = Int64GetDatum(program);
 	values[1] = Int64GetDatum(member);
-	values[2] = PG_GETARG_DATUM(1);
-
-	core_enter(&scope);
+	values[2] = reason;
 	/* under the lock that record() takes too */
 	score_close_engagement(program, member);
 	core_run(&plan, values, NULL, false);
@@ -337,6 +331,20 @@ community_close_member(PG_FUNCTION_ARGS)
 	}
 	if (!changed && !core_member_is_known(program, member, &closed))
 		core_refuse_member(program, member, false);
+	return changed;
+}
+
+/* close_member(member, reason, program) -> boolean, false if closed already */
+Datum
+community_close_member(PG_FUNCTION_ARGS)
+{
+	CoreScope	scope;
+	bool		changed;
+
+	(void) core_name_argument(PG_GETARG_TEXT_PP(1), "reason");
+	core_enter(&scope);
+	changed = activity_close_member(PG_GETARG_INT64(2), PG_GETARG_INT64(0),
+									PG_GETARG_DATUM(1));
 	core_leave(&scope);
 	PG_RETURN_BOOL(changed);
 }

@@ -20,7 +20,7 @@ BEGIN
 		SELECT p.oid::regprocedure FROM pg_proc AS p
 		WHERE p.pronamespace = 'community'::regnamespace
 			AND p.proname IN (
-				'next_id', 'current_program', 'enroll', 'member_id', 'close_member',
+				'next_id', 'current_program', 'enroll', 'member_id', 'close_member', 'erase_member',
 				'merge_members', 'record', 'reverse', 'attach', 'detach', 'backfill',
 				'process_inbox', 'accrue', 'redeem', 'adjust', 'hold', 'capture', 'release',
 				'transfer', 'balance', 'extend', 'reinstate', 'statement', 'issue_envelope',

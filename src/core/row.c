@@ -27,6 +27,15 @@
 #include "core/core.h"
 #include "core/row.h"
 
+static bool
+is_one_of(const char *name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strcmp(name, *names) == 0)
+			return true;
+	return false;
+}
+
 /* Is it one of these tables of ours, or a partition of one? */
 static bool
 is_guarded(Relation relation, const char *const *tables)
@@ -47,10 +56,7 @@ is_guarded(Relation relation, const char *const *tables)
 	if (schema == NULL || name == NULL ||
 		strcmp(schema, COMMUNITY_SCHEMA) != 0)
 		return false;
-	for (; *tables != NULL; tables++)
-		if (strcmp(name, *tables) == 0)
-			return true;
-	return false;
+	return is_one_of(name, tables);
 }
 
 /*
@@ -125,10 +131,10 @@ core_column_bounds(HeapTuple row, TupleDesc desc, const char *name,
 		*until = DatumGetTimestampTz(upper.val);
 }
 
-/* Do two rows differ in any column but that one, or in any with NULL? */
+/* Do two rows differ in any column but these, up to NULL? */
 bool
-core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
-				 const char *except)
+core_rows_differ_beside(TupleDesc desc, HeapTuple old, HeapTuple new,
+						const char *const *except)
 {
 	int			i;
 
@@ -141,8 +147,7 @@ core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
 		Datum		b;
 
 		if (attribute->attisdropped ||
-			(except != NULL &&
-			 strcmp(NameStr(attribute->attname), except) == 0))
+			is_one_of(NameStr(attribute->attname), except))
 			continue;
 		a = heap_getattr(old, i + 1, desc, &old_null);
 		b = heap_getattr(new, i + 1, desc, &new_null);
@@ -152,6 +157,16 @@ core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
 			return true;
 	}
 	return false;
+}
+
+/* Do they in any column but that one, or in any with NULL? */
+bool
+core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
+				 const char *except)
+{
+	const char *const list[] = {except, NULL};
+
+	return core_rows_differ_beside(desc, old, new, list);
 }
 
 /* An empty set of rows as the result of the call. */

@@ -23,6 +23,9 @@ extern int64 core_column_int64(HeapTuple row, TupleDesc desc,
 extern void core_column_bounds(HeapTuple row, TupleDesc desc,
 							   const char *name, TimestampTz *from,
 							   TimestampTz *until);
+extern bool core_rows_differ_beside(TupleDesc desc, HeapTuple old,
+									HeapTuple new,
+									const char *const *except);
 extern bool core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
 							 const char *except);
 

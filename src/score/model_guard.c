@@ -22,6 +22,7 @@
 
 #include "core/compat.h"
 #include "core/core.h"
+#include "core/erase.h"
 #include "core/errors.h"
 #include "core/row.h"
 
@@ -193,6 +194,8 @@ community_guard_scores(PG_FUNCTION_ARGS)
 				 errmsg("cannot TRUNCATE \"%s\": scores and statuses need what is in it",
 						what->table),
 				 errhint("%s", what->hint)));
+	if (core_erases(trigger))
+		return PointerGetDatum(trigger->tg_newtuple);
 	if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
 		if (is_used(what, trigger))
