@@ -88,6 +88,15 @@ SELECT amount FROM community.reverse('o2', 'sent back');
 -- the address is free for somebody new
 SELECT community.enroll(external_id => 'secret@mail') <> :ann AS somebody_new;
 
+-- a trigger of one's own does not come past the guard meanwhile
+CREATE FUNCTION pg_temp.thief() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.amount := 1000000; RETURN NEW; END $$;
+CREATE TRIGGER a_thief BEFORE UPDATE ON community.event FOR EACH ROW EXECUTE FUNCTION pg_temp.thief();
+\set VERBOSITY sqlstate
+SELECT community.erase_member(2) AS stolen;
+\set VERBOSITY default
+DROP TRIGGER a_thief ON community.event;
+SELECT status FROM community.member WHERE program_id = :program AND member_id = 2;
+
 -- columns that could hold words about a member: whoever adds one decides whether
 -- erase_member() has to know it
 SELECT c.relname, string_agg(a.attname, ' ' ORDER BY a.attnum) AS columns
