@@ -115,6 +115,7 @@ SELECT brought('w13'), sum(engagement) FROM community.event WHERE program_id = c
 CREATE ROLE direct_owner;
 BEGIN;
 SELECT community.enroll(76) = 76 AS enrolled;
+GRANT USAGE ON SCHEMA community TO direct_owner;
 ALTER TABLE community.installation OWNER TO direct_owner;
 SELECT community.enroll(77);
 ROLLBACK;
