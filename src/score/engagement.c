@@ -329,7 +329,7 @@ add_engagements_by_sql(int64 program, bool keep)
 	static CorePlan lock = {
 		.sql = "SELECT g.member_id FROM community.engagement AS g"
 		" WHERE g.program_id = $1 AND g.member_id IN"
-		" (SELECT " BEARER " FROM recorded AS r WHERE r.engagement <> 0)"
+		" (SELECT " BEARER " FROM recorded AS r)"
 		" ORDER BY g.member_id FOR NO KEY UPDATE",
 		.nargs = 1,
 		.argtypes = {INT8OID}
@@ -363,26 +363,35 @@ typedef struct TermReceiver
 	CoreUpdate *update;
 	int64		program;
 	int64		member;
-	bool		is_new;			/* any of the terms, so not when closed */
+	bool		pending;		/* the member is still to be touched */
+	bool		is_new;			/* any of its events, so not when closed */
 	Term	   *terms;
 	int			count;
 	int			room;
 } TermReceiver;
 
-/* Touch the member whose terms are complete. */
+/*
+ * Touch the member whose terms are complete.  One without terms is locked
+ * like the others: its events count for more than its score.
+ */
 static void
 add_terms(TermReceiver *receiver)
 {
 	Addition	addition = {receiver->terms, receiver->count,
 	!receiver->is_new};
 	Datum		keys[2];
+	bool		touched;
 
-	if (receiver->count == 0)
+	if (!receiver->pending)
 		return;
 	keys[0] = Int64GetDatum(receiver->program);
 	keys[1] = Int64GetDatum(receiver->member);
-	if (!core_table_find_row(receiver->update, keys) ||
-		!core_table_change_row(receiver->update, add_to_row, &addition))
+	touched = core_table_find_row(receiver->update, keys);
+	if (touched)
+		touched = receiver->count > 0 ?
+			core_table_change_row(receiver->update, add_to_row, &addition) :
+			core_table_lock_row(receiver->update, add_to_row, &addition, NULL);
+	if (!touched)
 	{
 		if (addition.refused)
 			refuse_closed_member(receiver->program, receiver->member);
@@ -403,6 +412,7 @@ add_terms(TermReceiver *receiver)
 	}
 	receiver->count = 0;
 	receiver->is_new = false;
+	receiver->pending = false;
 }
 
 static bool
@@ -410,6 +420,7 @@ receive_term(TupleTableSlot *slot, DestReceiver *self)
 {
 	TermReceiver *receiver = (TermReceiver *) self;
 	int64		member;
+	double		value;
 	Term	   *term;
 
 	CHECK_FOR_INTERRUPTS();
@@ -418,6 +429,11 @@ receive_term(TupleTableSlot *slot, DestReceiver *self)
 	if (member != receiver->member)
 		add_terms(receiver);
 	receiver->member = member;
+	receiver->pending = true;
+	receiver->is_new |= DatumGetBool(slot->tts_values[3]);
+	value = DatumGetFloat8(slot->tts_values[1]);
+	if (value == 0)
+		return true;
 	if (receiver->count == receiver->room)
 	{
 		receiver->room *= 2;
@@ -425,9 +441,8 @@ receive_term(TupleTableSlot *slot, DestReceiver *self)
 										receiver->room * sizeof(Term));
 	}
 	term = &receiver->terms[receiver->count++];
-	term->value = DatumGetFloat8(slot->tts_values[1]);
+	term->value = value;
 	term->at = DatumGetTimestampTz(slot->tts_values[2]);
-	receiver->is_new |= DatumGetBool(slot->tts_values[3]);
 	return true;
 }
 
@@ -443,16 +458,16 @@ term_nothing(DestReceiver *self)
 
 /*
  * Add what the set "recorded" (event_id, member_id, engagement, at, is_new)
- * brings to its members.  They are locked in ascending order, and each is
- * touched once: its terms are added in the order of the events, with the very
- * result of adding them one by one.
+ * brings to its members.  They are locked in ascending order, those to whom
+ * it brings nothing too, and each is touched once: its terms are added in the
+ * order of the events, with the very result of adding them one by one.
  */
 void
 score_add_engagements(int64 program, bool keep)
 {
 	static CorePlan plan = {
 		.sql = "SELECT " BEARER ", r.engagement, r.at, r.is_new FROM recorded AS r"
-		" WHERE r.engagement <> 0 ORDER BY 1, r.event_id",
+		" ORDER BY 1, r.event_id",
 		.nargs = 1,
 		.argtypes = {INT8OID}
 	};

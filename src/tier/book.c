@@ -433,9 +433,15 @@ tier_book(const TierLadders *ladders, const TierProgramLadder *ladder,
 	}
 	if (changed)
 		tier_ask_before(told);
-	supersede(ladders, &old);
-	insert_rows(ladders, ladder, &fresh);
+
+	/*
+	 * Standings first: whoever has booked the member since our snapshot has
+	 * written its standing too, so REPEATABLE READ fails to serialize there,
+	 * and not by a tenure that it does not see.
+	 */
 	for (i = 0; i < count; i++)
 		write_standing(ladders, ladder, &work[i]);
+	supersede(ladders, &old);
+	insert_rows(ladders, ladder, &fresh);
 	return changed;
 }
