@@ -29,6 +29,9 @@
 /* So many members between two looks at interrupts, with windows to add up */
 #define LIFT_INTERRUPT_MEMBERS	10000
 
+/* So many comparisons of a sort between two looks */
+#define LIFT_INTERRUPT_COMPARES	100000
+
 /* A cell needs as many controls, a stratum as many treated */
 #define LIFT_FEWEST				2
 
@@ -65,6 +68,7 @@ typedef struct LiftRun
 {
 	const ScoreLiftData *data;
 	ScoreInterrupt interrupt;
+	int64		compares;		/* of sorts, to know when to look */
 	bool		placebo;
 	LiftCase   *cases;			/* in order of days */
 	int64		ncases;
@@ -431,23 +435,33 @@ lift_describe(const LiftRun *run, ScoreLift *result)
 							 result->before_controls) / deviation;
 }
 
+/* A sort of all cases may take long. */
+static inline void
+lift_look(LiftRun *run)
+{
+	if (++run->compares % LIFT_INTERRUPT_COMPARES == 0)
+		run->interrupt();
+}
+
 static int
-lift_compare_cases(const void *a, const void *b)
+lift_compare_cases(const void *a, const void *b, void *arg)
 {
 	const LiftCase *x = a;
 	const LiftCase *y = b;
 
+	lift_look(arg);
 	if (x->day != y->day)
 		return x->day < y->day ? -1 : 1;
 	return (x->member > y->member) - (x->member < y->member);
 }
 
 static int
-lift_compare_doubles(const void *a, const void *b)
+lift_compare_doubles(const void *a, const void *b, void *arg)
 {
 	double		x = *(const double *) a;
 	double		y = *(const double *) b;
 
+	lift_look(arg);
 	return (x > y) - (x < y);
 }
 
@@ -484,9 +498,13 @@ lift_cut(LiftRun *run)
 	int64		i;
 
 	for (i = 0; i < run->ncases; i++)
+	{
+		if (i % LIFT_INTERRUPT_MEMBERS == 0)
+			run->interrupt();
 		values[i] = lift_values(run, run->cases[i].member,
 								run->cases[i].day).match;
-	qsort(values, run->ncases, sizeof(double), lift_compare_doubles);
+	}
+	qsort_arg(values, run->ncases, sizeof(double), lift_compare_doubles, run);
 	for (i = 1; i < strata; i++)
 		cuts[i - 1] = values[(i * run->ncases + strata - 1) / strata - 1];
 	run->cuts = cuts;
@@ -537,7 +555,8 @@ lift_find_cases(LiftRun *run, ScoreLift *result)
 			run->ncases++;
 		}
 	}
-	qsort(run->cases, run->ncases, sizeof(LiftCase), lift_compare_cases);
+	qsort_arg(run->cases, run->ncases, sizeof(LiftCase), lift_compare_cases,
+			  run);
 }
 
 /*
