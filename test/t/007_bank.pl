@@ -12,7 +12,7 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib $FindBin::RealBin;
 use Community;
-use IPC::Open2;
+use Load;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -23,7 +23,6 @@ use constant { CLIENTS => 8, MEMBERS => 20 };
 my $seconds = $ENV{COMMUNITY_BANK_SECONDS} || 6;
 my $kills = $ENV{COMMUNITY_BANK_KILLS} || 0;
 my $dir = $PostgreSQL::Test::Utils::tmp_check;
-local $SIG{PIPE} = 'IGNORE';
 
 my $node = new_node('main');
 $node->append_conf('postgresql.conf', <<'CONF');
@@ -44,46 +43,6 @@ SELECT community.grant_auditor('audit');
 CREATE TABLE log (client int, what text, key text, kind text, member bigint, other bigint,
 	currency text, points bigint, entry_id bigint);
 SQL
-
-# ---- a session: psql at the other end of two pipes
-
-sub connect_as
-{
-	my ($level, $role) = @_;
-	local $ENV{PGOPTIONS} = '-c default_transaction_isolation=' . $level =~ s/ /\\ /r;
-	open my $stderr, '>&', \*STDERR or die;
-	open STDERR, '>>', "$dir/bank.err" or die;
-	my $pid = open2(my $out, my $in, 'psql', '-XqAt', '-F', ' ', '-d',
-		$node->connstr('postgres') . ($role ? " user=$role" : ''));
-	open STDERR, '>&', $stderr or die;
-	return { pid => $pid, in => $in, out => $out };
-}
-
-sub disconnect
-{
-	my ($session) = @_;
-	close $session->{in};
-	close $session->{out};
-	waitpid $session->{pid}, 0;
-	return;
-}
-
-# Run one statement: its SQLSTATE and the rows; none when the server is gone.
-sub run
-{
-	my ($session, $sql) = @_;
-	my @row;
-	my $in = $session->{in};
-	$in->autoflush(1);
-	print $in "$sql;\n\\echo =:SQLSTATE\n" or return;
-	while (defined(my $line = readline $session->{out}))
-	{
-		chomp $line;
-		return ($1, @row) if $line =~ /^=(\w{5})$/;
-		push @row, $line;
-	}
-	return;
-}
 
 # ---- what a client does
 
@@ -280,20 +239,14 @@ sub client
 	open $client->{log}, '>>', "$dir/bank.log.$number" or die;
 	$client->{log}->autoflush(1);
 	srand length($phase) * 1000 + $number;
-	$client->{session} = connect_as($level);
+	$client->{session} = connect_as($node, $level);
 	my $n = 0;
 	while (time < $until)
 	{
 		# what is unknown since the server died is asked for again, half of it
 		my $redo = delete $client->{redo};
 		next if $redo && rand() < 0.5 ? transaction($client, @$redo) : step($client, ++$n);
-		foreach my $try (1 .. 600)
-		{
-			disconnect($client->{session});
-			sleep 0.1;
-			$client->{session} = connect_as($level);
-			last if ((run($client->{session}, 'SELECT 1'))[0] // '') eq '00000';
-		}
+		$client->{session} = reconnect($client->{session});
 	}
 	disconnect($client->{session});
 	return;
@@ -305,16 +258,14 @@ sub auditor
 	my ($phase, $until) = @_;
 	open my $log, '>>', "$dir/bank.audit" or die;
 	$log->autoflush(1);
-	my $session = connect_as('read committed', 'audit');
+	my $session = connect_as($node, 'read committed', 'audit');
 	while (time < $until)
 	{
 		my ($state, @row) = run($session,
 			q{SELECT c.rule, c.member_id, c.currency, c.object, c.detail FROM community.check_installation() AS c});
 		if (!defined $state)
 		{
-			disconnect($session);
-			sleep 0.2;
-			$session = connect_as('read committed', 'audit');
+			$session = reconnect($session);
 			next;
 		}
 		print $log "$phase: $state @row\n";
@@ -322,19 +273,6 @@ sub auditor
 	}
 	disconnect($session);
 	return;
-}
-
-sub start_process
-{
-	my ($work, @arguments) = @_;
-	my $pid = fork // die "fork: $!";
-	return $pid if $pid;
-	eval { $work->(@arguments); 1 } or do
-	{
-		append_to_file("$dir/bank.died", $@);
-		POSIX::_exit(1);
-	};
-	POSIX::_exit(0);
 }
 
 # ---- what must hold afterwards
@@ -410,7 +348,6 @@ sub check_books
 	my @audit = grep { /^$phase:/ } split /\n/, slurp_file("$dir/bank.audit");
 	is(join("\n", grep { !/^$phase: 00000 $/ } @audit), '', "$phase: books agree at any moment");
 	cmp_ok(scalar @audit, '>=', 1, "$phase: which was seen " . @audit . ' times');
-	ok(!-e "$dir/bank.died", "$phase: every client came to its end");
 	return;
 }
 
@@ -426,23 +363,16 @@ sub bank
 	my ($old, @first);
 	if (!$crashes)
 	{
-		$old = connect_as('repeatable read', 'audit');
+		$old = connect_as($node, 'repeatable read', 'audit');
 		run($old, 'BEGIN');
 		@first = run($old, $report);
 	}
 	foreach (1 .. $crashes)
 	{
 		sleep $seconds / ($crashes + 1) - 0.5;
-		my ($postmaster) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
-		$node->kill9;
-		# there is no starting until it and all its processes are gone
-		foreach my $try (1 .. 300)
-		{
-			sleep 0.2;
-			last if !kill(0, $postmaster) && $node->start(fail_ok => 1);
-		}
+		restart_after_kill($node);
 	}
-	waitpid $_, 0 foreach @pid;
+	wait_for($phase, @pid);
 	if ($old)
 	{
 		is_deeply([ run($old, $report) ], \@first, "$phase: an old snapshot sees what it saw");
@@ -471,7 +401,7 @@ foreach my $level (@level)
 	$node->safe_psql('postgres', qq{
 		SELECT community.enroll($member), community.accrue($member, 101, '$level in'),
 			community.redeem($member, 1, '$level one')});
-	my $keeper = connect_as('read committed');
+	my $keeper = connect_as($node, 'read committed');
 	run($keeper, 'BEGIN');
 	run($keeper, "SELECT FROM community.account_fold WHERE member_id = $member FOR UPDATE");
 	foreach my $round ('first', 'second')
