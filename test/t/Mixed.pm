@@ -100,7 +100,7 @@ sub requests
 		('accrue') x 7, ('redeem') x 6, ('transfer') x 5, ('undo') x 5,
 		('hold') x 4, ('capture') x 3, ('release') x 2,
 		('enroll') x 4, ('move') x 3, ('merge') x 1, ('close') x 1, ('evaluate') x 1,
-		('group') x 1, ('join') x 3, ('leave') x 1, ('envelope') x 1, ('claim') x 3, ('seat') x 2, ('vacate') x 1);
+		('group') x 1, ('join') x 3, ('leave') x 1, ('envelope') x 2, ('claim') x 3, ('seat') x 2, ('vacate') x 1);
 	return sub {
 		my $op;
 		while (!$op)
@@ -248,7 +248,7 @@ sub request
 	if ($kind eq 'envelope')
 	{
 		my $issue = sub { "SELECT e, $_[0], 0 FROM community.issue_envelope($m, $_[0], 3, '$key', seed => 1, program => $p) AS e" };
-		return $with->('envelope', $issue->($points + 2), $issue->($points + 3));
+		return $with->('envelope', $issue->(3 + $points % 3), $issue->(10));
 	}
 	if ($kind eq 'claim')
 	{
@@ -394,7 +394,7 @@ sub client
 	my $n = 0;
 	my $happened = "$PostgreSQL::Test::Utils::tmp_check/happened $load->{phase}";
 	while (is_wanted() && ($load->{operations} ? $n < $load->{operations} / CLIENTS
-			: time < $load->{until} || ($load->{during} && !-e $happened)))
+			: time < $load->{until} || $n < ($load->{least} // 0) || ($load->{during} && !-e $happened)))
 	{
 		# what is unknown since the server died is asked for again, most of it
 		my $redo = delete $client->{redo};
