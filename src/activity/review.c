@@ -67,7 +67,7 @@ community_evaluate(PG_FUNCTION_ARGS)
 	member = PG_GETARG_INT64(0);
 	as_of = PG_GETARG_TIMESTAMPTZ(1);
 	program = PG_GETARG_INT64(2);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	core_enter(&scope);
 	if (!score_add_engagement(program, member, 0, as_of, false))
 	{

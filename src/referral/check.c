@@ -316,7 +316,7 @@ community_referral_check(PG_FUNCTION_ARGS)
 	CoreScope	scope;
 
 	core_refuse_nulls(fcinfo, "referral_check", names, 0x01);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	info = (ReturnSetInfo *) fcinfo->resultinfo;
 	check.store = info->setResult;
 	check.desc = info->setDesc;

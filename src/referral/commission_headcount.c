@@ -148,7 +148,7 @@ community_commission_headcount(PG_FUNCTION_ARGS)
 	HTAB	   *heads;
 	Head	   *head;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	core_enter(&scope);
 	(void) core_program_name(program);
 	control.keysize = sizeof(int64);

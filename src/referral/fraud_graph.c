@@ -124,8 +124,9 @@ number_members(const Columns *columns, int column, int64 *count)
 	int64		kept = 0;
 	int64		i;
 
-	memcpy(members, columns->values[column],
-		   columns->count * sizeof(int64));
+	if (columns->count > 0)
+		memcpy(members, columns->values[column],
+			   columns->count * sizeof(int64));
 	qsort_interruptible(members, columns->count, sizeof(int64),
 						compare_members, NULL);
 	for (i = 0; i < columns->count; i++)
@@ -172,7 +173,7 @@ community_shared_identities(PG_FUNCTION_ARGS)
 	core_refuse_nulls(fcinfo, "shared_identities", names, 0);
 	values[0] = PG_GETARG_DATUM(1);
 	values[1] = PG_GETARG_DATUM(0);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	core_enter(&scope);
 	pairs.context = both.context = CurrentMemoryContext;
 	read_columns(&plan, values, &pairs);
@@ -272,7 +273,7 @@ community_short_chains(PG_FUNCTION_ARGS)
 	values[0] = PG_GETARG_DATUM(3);
 	values[1] = PG_GETARG_DATUM(2);
 	values[2] = PG_GETARG_DATUM(0);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	core_enter(&scope);
 	links.context = CurrentMemoryContext;
 	next = read_chains(values, &links, &members, &count);

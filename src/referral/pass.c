@@ -327,7 +327,7 @@ begin_sizes(FunctionCallInfo fcinfo, ReturnSetInfo *result)
 {
 	MemoryContext old;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	tuplestore_end(result->setResult);
 	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
 	result->setResult =
@@ -455,7 +455,7 @@ community_structural_virality(PG_FUNCTION_ARGS)
 
 	core_refuse_nulls(fcinfo, "structural_virality", names, 1 << 0);
 	as_of = as_of_argument(fcinfo, 0);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	core_enter(&scope);
 	pass = referral_read_pass(PG_GETARG_INT64(1), as_of,
 							  "figures of trees");

@@ -495,7 +495,7 @@ community_awards(PG_FUNCTION_ARGS)
 	bool		closed;
 	uint64		i;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	core_enter(&scope);
 	if (!core_member_is_known(program, member, &closed))
 		core_refuse_member(program, member, false);

@@ -391,7 +391,7 @@ community_benefits(PG_FUNCTION_ARGS)
 	Datum	   *ids;
 	int			count;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	core_enter(&scope);
 	check_member(program, member);
 	held.benefits = tier_benefits(program);

@@ -697,7 +697,7 @@ tier_crowd_items(const TierCrowd *crowd, const TierMeter *meter,
 		if (list->items[end].member != member)
 			break;
 	*count = (int) (end - low);
-	return list->items + low;
+	return *count > 0 ? &list->items[low] : NULL;
 }
 
 void

@@ -195,7 +195,7 @@ community_measure_values(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("as_of of measure_values() must not be %s",
 						timestamptz_to_str(asking.as_of))));
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	asking.store = result->setResult;
 	asking.desc = result->setDesc;
 
