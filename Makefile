@@ -7,6 +7,9 @@
 #   make mutants       takes out what we rely on, and shows which test notices
 #   make test-long     the bank under load, for minutes and with a dying server;
 #                      a million calls with bad input
+#   make fuzz          libFuzzer over all that reads what clients send
+#   make sanitize      the tests on servers that check themselves
+#   make coverage      the lines and branches that the tests reach
 #   make bench         measures on a private server
 #   make lint          the source and catalogue checks alone
 #   make format        lays out the C files
@@ -21,7 +24,7 @@ MODULE_big = community
 # The rooms, in the order in which the install script is assembled.
 ROOMS = core period activity points score tier referral
 
-SRCS = $(sort $(wildcard $(patsubst %,src/%/*.c,$(ROOMS))))
+SRCS = $(sort $(wildcard $(patsubst %,src/%/*.c,$(ROOMS)))) $(EXTRA_SRCS)
 OBJS = $(SRCS:.c=.o)
 DEPS = $(OBJS:.o=.d)
 PG_CPPFLAGS = -I$(srcdir)/src -DCOMMUNITY_VERSION='"$(EXTVERSION)"'
@@ -105,9 +108,11 @@ endif
 .DEFAULT_GOAL := all
 
 # The lanes look for a server themselves, so they work before there is one.
-.PHONY: demo test test-long mutants bench lint format
-demo test test-long mutants bench lint format:
+.PHONY: demo test test-long mutants fuzz sanitize coverage bench lint format
+demo test test-long mutants coverage bench lint format:
 	@script/$@ $(if $(PG),--pg $(PG))
+fuzz sanitize:
+	@script/$@
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)

@@ -102,6 +102,9 @@ score_fraction_length(double w, int most)
 
 	if (w >= 1.0)
 		return 2;
+	/* z is one, or differs from it by less than a double can tell */
+	if (w <= 0.0)
+		return most;
 	count = log(SCORE_FRACTION_EPSILON) / log((1.0 - w) / (1.0 + w)) + 8.0;
 	return count < most ? (int) count : most;
 }
