@@ -228,8 +228,9 @@ community_issue_code(PG_FUNCTION_ARGS)
 			order.code = referral_draw(REFERRAL_CODE_LENGTH);
 		} while (!insert_code(&order));
 	}
+	order.code = SPI_datumTransfer(order.code, false, -1);
 	core_leave(&scope);
-	PG_RETURN_TEXT_P(DatumGetTextPCopy(order.code));
+	PG_RETURN_DATUM(order.code);
 }
 
 /* revoke_code(code, reason, program) -> boolean, false if it was revoked */

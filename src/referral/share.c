@@ -118,8 +118,9 @@ community_share(PG_FUNCTION_ARGS)
 				break;
 		}
 	}
+	token = SPI_datumTransfer(token, false, -1);
 	core_leave(&scope);
-	PG_RETURN_TEXT_P(DatumGetTextPCopy(token));
+	PG_RETURN_DATUM(token);
 }
 
 /*
