@@ -37,6 +37,12 @@ FROM unnest(ARRAY[0.0019995214, 0.0015170236, 0.0011633150, 0.0009003148, 0.0007
 SELECT count(*), count(*) FILTER (WHERE abs(value - expected) <= tolerance) AS good FROM golden;
 SELECT * FROM golden WHERE abs(value - expected) <= tolerance IS NOT TRUE;
 
+-- One rate so much larger than the other that their ratio is nothing: the number
+-- of terms must not be infinite, nor the answer another than for a large ratio
+SELECT bool_and(abs(p_alive(ltv_parameters('pareto_nbd', ARRAY[1, 2, 0.396, large]), 2, 35, 39) - 1) < 1e-9
+	AND abs(p_alive(ltv_parameters('pareto_nbd', ARRAY[1, large, 0.396, 2]), 2, 35, 39) - 0.9601641) < 1e-6) AS like_1e15
+FROM unnest('{1e15, 1e16, 1e17, 1e20, 1e300}'::float8[]) AS large;
+
 -- The textbook: expected purchases by a hypergeometric series over (a - 1), and
 -- Pareto/NBD by an integral over when the member left, as sums in SQL
 CREATE FUNCTION pg_temp.hyper(a float8, b float8, c float8, z float8) RETURNS float8 LANGUAGE plpgsql AS $$
