@@ -26,7 +26,7 @@
 #include "score/ltv_algo.h"
 #include "score/special_algo.h"
 
-#define SCORE_LTV_TERMS			200000000
+#define SCORE_LTV_TERMS			20000000
 #define SCORE_LTV_TERMS_BLOCK	65536
 
 /* A purchase count's distribution is followed through its tiny beginnings. */
