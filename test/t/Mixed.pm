@@ -264,9 +264,10 @@ sub request
 # ---- who asks
 
 # What a client may be told: codes of ours, but for a key that was used for
-# something else; and of the server's, to try again.
+# something else; and of the server's, to try again.  25P02 is what comes after
+# a cancel that met a ROLLBACK.
 my $refused = qr/^(CM00[2356]|CM01[23]|CM02\d|CM03\d|CM04\d|55000)$/;
-my $again = qr/^(40001|40P01|55P03|57014)$/;
+my $again = qr/^(40001|40P01|55P03|57014|25P02)$/;
 
 sub note_of
 {
@@ -284,6 +285,7 @@ sub insist
 		my ($state, @row) = run($client->{session}, $sql);
 		return ($state, @row) unless defined $state && $state =~ $again;
 		$client->{count}{$state}++;
+		run($client->{session}, 'ROLLBACK') if $state eq '25P02';
 		pause($try);
 	}
 	return 'gave up';
@@ -335,7 +337,7 @@ sub transaction
 		}
 		return 1 if $state eq '00000';
 		# without room even that may have to be said twice
-		foreach (@step > 1 ? 1 .. 50 : ())
+		foreach (@step > 1 || $state eq '25P02' ? 1 .. 50 : ())
 		{
 			last if ((run($client->{session}, 'ROLLBACK'))[0] // '00000') eq '00000';
 			sleep 0.05;
