@@ -57,7 +57,8 @@ check_arguments(FunctionCallInfo fcinfo, int as_of, const char *function)
 Datum
 community_evaluate(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Tuplestorestate *store;
+	TupleDesc	desc;
 	CoreScope	scope;
 	int64		member;
 	int64		program;
@@ -67,7 +68,7 @@ community_evaluate(PG_FUNCTION_ARGS)
 	member = PG_GETARG_INT64(0);
 	as_of = PG_GETARG_TIMESTAMPTZ(1);
 	program = PG_GETARG_INT64(2);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	store = core_begin_rows(fcinfo, &desc);
 	core_enter(&scope);
 	if (!score_add_engagement(program, member, 0, as_of, false))
 	{
@@ -77,8 +78,7 @@ community_evaluate(PG_FUNCTION_ARGS)
 		(void) core_member_is_known(program, member, &closed);
 		core_refuse_member(program, member, closed);
 	}
-	tier_evaluate(program, member, as_of, result->setResult,
-				  result->setDesc);
+	tier_evaluate(program, member, as_of, store, desc);
 	core_leave(&scope);
 	return (Datum) 0;
 }

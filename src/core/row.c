@@ -169,13 +169,18 @@ core_rows_differ(TupleDesc desc, HeapTuple old, HeapTuple new,
 	return core_rows_differ_beside(desc, old, new, list);
 }
 
-/* An empty set of rows as the result of the call. */
+/*
+ * An empty set of rows as the result of the call; "desc" may be NULL.  By the
+ * description that the caller has: one made for each call would be kept until
+ * the end of the query.
+ */
 Tuplestorestate *
 core_begin_rows(FunctionCallInfo fcinfo, TupleDesc *desc)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	*desc = result->setDesc;
+	if (desc != NULL)
+		*desc = result->setDesc;
 	return result->setResult;
 }

@@ -311,15 +311,11 @@ Datum
 community_referral_check(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {"member", "program"};
-	ReturnSetInfo *info;
 	Check		check;
 	CoreScope	scope;
 
 	core_refuse_nulls(fcinfo, "referral_check", names, 0x01);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	info = (ReturnSetInfo *) fcinfo->resultinfo;
-	check.store = info->setResult;
-	check.desc = info->setDesc;
+	check.store = core_begin_rows(fcinfo, &check.desc);
 	check.has_member = !PG_ARGISNULL(0);
 	check.member = check.has_member ? PG_GETARG_INT64(0) : 0;
 	check.program = PG_GETARG_INT64(1);

@@ -148,7 +148,7 @@ community_commission_headcount(PG_FUNCTION_ARGS)
 	HTAB	   *heads;
 	Head	   *head;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	core_enter(&scope);
 	(void) core_program_name(program);
 	control.keysize = sizeof(int64);

@@ -449,7 +449,7 @@ community_referral_tree(PG_FUNCTION_ARGS)
 	set_ladder(&subject, fcinfo, 3, 4);
 	subject.pen.boxes = charset_argument(fcinfo, 5);
 	subject.program = PG_GETARG_INT64(6);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	subject.rows = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	core_enter(&scope);

@@ -135,9 +135,7 @@ community_review_referrals(PG_FUNCTION_ARGS)
 	(void) core_program_name(program);
 	rules = read_rules(program, at, &count);
 	for (i = 0; i < count; i++)
-	{
 		flags += apply_rule(program, at, &rules[i]);
-	}
 	core_leave(&scope);
 	PG_RETURN_INT64(flags);
 }

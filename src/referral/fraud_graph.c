@@ -173,7 +173,7 @@ community_shared_identities(PG_FUNCTION_ARGS)
 	core_refuse_nulls(fcinfo, "shared_identities", names, 0);
 	values[0] = PG_GETARG_DATUM(1);
 	values[1] = PG_GETARG_DATUM(0);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	core_enter(&scope);
 	pairs.context = both.context = CurrentMemoryContext;
 	read_columns(&plan, values, &pairs);
@@ -273,7 +273,7 @@ community_short_chains(PG_FUNCTION_ARGS)
 	values[0] = PG_GETARG_DATUM(3);
 	values[1] = PG_GETARG_DATUM(2);
 	values[2] = PG_GETARG_DATUM(0);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	core_enter(&scope);
 	links.context = CurrentMemoryContext;
 	next = read_chains(values, &links, &members, &count);

@@ -363,10 +363,8 @@ insert_labels(int64 program, const ReferralPass *pass)
 		qsort_interruptible(members, pass->count, sizeof(Numbered),
 							compare_numbered, NULL);
 	for (i = 0; i < pass->count; i += LABELS_A_ROW)
-	{
 		insert_row(program, pass, positions, members + i,
 				   Min(LABELS_A_ROW, pass->count - i));
-	}
 	pfree(members);
 	pfree(positions);
 }

@@ -319,7 +319,7 @@ put_sizes(const ReferralPass *pass, int32 i, ReturnSetInfo *result,
 }
 
 /*
- * As InitMaterializedSRF() does, but with as much memory for rows as for what
+ * As core_begin_rows() does, but with as much memory for rows as for what
  * they are made from: a file for them would take longer than all the rest.
  */
 static void
@@ -327,7 +327,7 @@ begin_sizes(FunctionCallInfo fcinfo, ReturnSetInfo *result)
 {
 	MemoryContext old;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	tuplestore_end(result->setResult);
 	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
 	result->setResult =
@@ -455,7 +455,7 @@ community_structural_virality(PG_FUNCTION_ARGS)
 
 	core_refuse_nulls(fcinfo, "structural_virality", names, 1 << 0);
 	as_of = as_of_argument(fcinfo, 0);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	core_enter(&scope);
 	pass = referral_read_pass(PG_GETARG_INT64(1), as_of,
 							  "figures of trees");

@@ -219,7 +219,7 @@ community_explain_score(PG_FUNCTION_ARGS)
 	core_refuse_nulls(fcinfo, "explain_score", names, 0);
 	member = PG_GETARG_INT64(0);
 	program = PG_GETARG_INT64(3);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	core_enter(&scope);
 	model_id = score_model_find(program, PG_GETARG_DATUM(1));
 	if (!core_member_is_known(program, member, &closed))

@@ -147,7 +147,7 @@ community_degrees(PG_FUNCTION_ARGS)
 	int32		i;
 
 	core_refuse_nulls(fcinfo, request.function, names, ~(1U << 1));
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	graph = score_read_graph(fcinfo, &request);
 	score_degrees(graph, PG_GETARG_BOOL(1), &degrees);
 	for (i = 0; i < graph->nodes; i++)
@@ -338,7 +338,7 @@ community_pagerank(PG_FUNCTION_ARGS)
 					  ~0U << (RANK_MAX_ITERATIONS + 1));
 	read_rank_options(fcinfo, &options);
 	read_seeds(fcinfo, &seeds);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	request.nseeds = seeds.count;
 	request.seeds = seeds.ids;
 	graph = score_read_graph(fcinfo, &request);
@@ -384,7 +384,7 @@ community_core_numbers(PG_FUNCTION_ARGS)
 	side = (ScoreCoreSide) choice_argument(fcinfo, 1, request.function,
 										   "direction", sides);
 	merge = merge_argument(fcinfo, 2, request.function, SCORE_GRAPH_KEEP);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	graph = score_read_graph(fcinfo, &request);
 	cores = score_core_numbers(graph, side, merge);
 	for (i = 0; i < graph->nodes; i++)
@@ -426,7 +426,7 @@ community_betweenness_sample(PG_FUNCTION_ARGS)
 				 errmsg("sample of betweenness_sample() must be positive, not %d",
 						sample)));
 	directed = PG_GETARG_BOOL(3);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	graph = score_read_graph(fcinfo, &request);
 	scores = score_betweenness(graph, directed, sample,
 							   (uint64) PG_GETARG_INT64(2));
@@ -454,7 +454,7 @@ community_constraint_scores(PG_FUNCTION_ARGS)
 
 	core_refuse_nulls(fcinfo, request.function, names, ~(1U << 1));
 	merge = merge_argument(fcinfo, 1, request.function, SCORE_GRAPH_SUM);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	graph = score_read_graph(fcinfo, &request);
 	put_scores(fcinfo, graph, score_constraint(graph, merge), 1.0);
 	return (Datum) 0;

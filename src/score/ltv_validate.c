@@ -167,7 +167,7 @@ score_validate(FunctionCallInfo fcinfo, const char *function,
 	types[0] = HeapTupleHeaderGetTypeId(row);
 	for (i = 0; i < count; i++)
 		values[i] = PG_GETARG_DATUM(i + 1);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "core/compat.h"
+#include "core/core.h"
 #include "score/query.h"
 
 #define SCORE_RFM_MIN_CELLS		2
@@ -470,36 +471,6 @@ score_read_request(ScoreRfmRequest *request, FunctionCallInfo fcinfo)
 	request->query = text_to_cstring(PG_GETARG_TEXT_PP(0));
 }
 
-/* An empty tuplestore as the result of the call. */
-static Tuplestorestate *
-score_begin_result(FunctionCallInfo fcinfo, TupleDesc *tupdesc)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext query_context;
-	MemoryContext old_context;
-	Tuplestorestate *store;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		!(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("rfm_scores called in a context that cannot take a set of rows")));
-	query_context = rsinfo->econtext->ecxt_per_query_memory;
-	old_context = MemoryContextSwitchTo(query_context);
-	if (get_call_result_type(fcinfo, NULL, tupdesc) != TYPEFUNC_COMPOSITE ||
-		(*tupdesc)->natts != SCORE_RFM_COLUMNS)
-		elog(ERROR, "rfm_scores must return rows of %d columns",
-			 SCORE_RFM_COLUMNS);
-	store = tuplestore_begin_heap((rsinfo->allowedModes &
-								   SFRM_Materialize_Random) != 0,
-								  false, work_mem);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = *tupdesc;
-	MemoryContextSwitchTo(old_context);
-	return store;
-}
-
 Datum
 community_rfm_scores(PG_FUNCTION_ARGS)
 {
@@ -508,7 +479,7 @@ community_rfm_scores(PG_FUNCTION_ARGS)
 	Tuplestorestate *store;
 
 	score_read_request(&request, fcinfo);
-	store = score_begin_result(fcinfo, &tupdesc);
+	store = core_begin_rows(fcinfo, &tupdesc);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	request.query = score_check_query("rfm_scores", request.query,

@@ -495,7 +495,7 @@ community_awards(PG_FUNCTION_ARGS)
 	bool		closed;
 	uint64		i;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	core_enter(&scope);
 	if (!core_member_is_known(program, member, &closed))
 		core_refuse_member(program, member, false);

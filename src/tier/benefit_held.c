@@ -391,7 +391,7 @@ community_benefits(PG_FUNCTION_ARGS)
 	Datum	   *ids;
 	int			count;
 
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 	core_enter(&scope);
 	check_member(program, member);
 	held.benefits = tier_benefits(program);

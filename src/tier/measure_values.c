@@ -184,7 +184,6 @@ community_measure_values(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {"measure", "period", "as_of",
 	"program"};
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Asking		asking = {0};
 	CoreScope	scope;
 
@@ -195,9 +194,7 @@ community_measure_values(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("as_of of measure_values() must not be %s",
 						timestamptz_to_str(asking.as_of))));
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	asking.store = result->setResult;
-	asking.desc = result->setDesc;
+	asking.store = core_begin_rows(fcinfo, &asking.desc);
 
 	core_enter(&scope);
 	asking.ladders = tier_ladders(PG_GETARG_INT64(3));

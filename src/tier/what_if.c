@@ -579,7 +579,7 @@ community_what_if(PG_FUNCTION_ARGS)
 	trial.as_of = PG_GETARG_TIMESTAMPTZ(1);
 	from = PG_GETARG_TIMESTAMPTZ(2);
 	check_times(trial.as_of, from);
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	(void) core_begin_rows(fcinfo, NULL);
 
 	core_enter(&scope);
 	trial.context = CurrentMemoryContext;
