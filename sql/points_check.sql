@@ -21,7 +21,13 @@ SELECT (community.accrue(2, 50, 'a2', expires_at => '2999-01-01')).points,
 	(community.release('h3')).points,
 	(community.hold(2, 13, 'h4', expires_at => clock_timestamp() + interval '0.5 s')).points,
 	(community.hold(2, 3, 'h5')).points, (community.capture('h5')).points;
+SELECT community.enroll(10) + community.enroll(11) AS enrolled, (community.accrue(10, 12, 'a12')).points, (community.accrue(10, 30, 'a13',
+	available_at => clock_timestamp() + interval '0.5 s', expires_at => '2999-01-01')).points,
+	(community.redeem(10, 12, 'r12')).points, (community.reverse('a12', 'x', source => 'ledger')).amount;
 SELECT pg_sleep(0.6);
+-- who gives pays a debt with other points on the way
+SELECT (community.transfer(10, 11, 7, 't12')).points;
+SELECT delta FROM community.entry WHERE program_id = community.current_program() AND key = 't12' ORDER BY line;
 SELECT (community.accrue(3, 40, 'a3', expires_at => '2999-01-01')).points,
 	(community.transfer(3, 4, 20, 't1')).points,
 	(community.reverse('t1', 'part', 5, source => 'ledger', request_key => 'q1')).amount;
@@ -140,6 +146,8 @@ SELECT pg_temp.plant($$UPDATE pg_temp.entry SET delta = '{20[,2999-01-02T00:00:0
 	WHERE key = 't1' AND kind = 'transfer_in'$$);
 SELECT pg_temp.plant($$UPDATE pg_temp.entry SET delta = '{20}'
 	WHERE key = 't1' AND kind = 'transfer_in'$$);
+SELECT pg_temp.plant($$UPDATE pg_temp.entry SET delta = '{7}'
+	WHERE key = 't12' AND kind = 'transfer_in'$$);
 SELECT pg_temp.plant($$DELETE FROM pg_temp.entry WHERE key = 't1' AND kind = 'transfer_in'$$);
 SELECT pg_temp.plant($$UPDATE pg_temp.entry SET points = points - 1,
 	delta = delta OPERATOR(community.-) '{1}' WHERE key = 't10' AND kind = 'transfer_in'$$);

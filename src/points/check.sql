@@ -231,7 +231,8 @@
 	WHERE q.fault IS NOT NULL;
 
 	-- what one gives another receives.  Lots stay what they are, but that a
-	-- debt of the receiver is paid, or that activity keeps points alive.
+	-- debt is paid, which the giver may do with other points and the receiver,
+	-- if locked, with these; or that activity keeps points alive.
 	IF only_member IS NOT NULL THEN
 		keys := ARRAY(SELECT DISTINCT e.key FROM community.entry AS e
 			WHERE e.member_id = only_member AND e.event_id = 0
@@ -246,7 +247,8 @@
 			count(*) FILTER (WHERE e.kind IN ('transfer_out', 'merge_out')) AS gifts,
 			count(*) FILTER (WHERE e.kind IN ('transfer_in', 'merge_in')) AS receipts,
 			bool_and(e.posted) AS posted, max(e.recorded_at) AS at,
-			community.sum(e.delta) FILTER (WHERE e.kind <> 'reverse') AS delta
+			community.sum(e.delta) FILTER (WHERE e.kind <> 'reverse') AS delta,
+			community.sum(e.delta) FILTER (WHERE e.kind IN ('transfer_out', 'merge_out')) AS gift
 		FROM community.entry AS e
 		WHERE e.kind IN ('transfer_out', 'transfer_in', 'merge_out', 'merge_in', 'reverse')
 			AND e.event_id = 0 AND (only_program IS NULL OR e.program_id = only_program)
@@ -258,11 +260,12 @@
 					THEN format('given %s times, received %s times', t.gifts, t.receipts)
 				WHEN t.points <> 0
 					THEN format('what is given and received comes to %s, not to 0', t.points)
-				WHEN c.inactive_after IS NULL AND (
-					NOT t.posted AND r.rest OPERATOR(community.<>) '{}'
-					OR EXISTS (SELECT FROM community.lots(r.rest) AS l WHERE l.points > 0
-						AND (l.priority, l.available_at, l.expires_at)
-							<> (0, timestamptz '-infinity', timestamptz 'infinity')))
+				WHEN c.inactive_after IS NULL AND EXISTS (
+					SELECT FROM community.lots(r.rest) AS l WHERE l.points > 0
+						AND ((l.priority, l.available_at, l.expires_at)
+							<> (0, timestamptz '-infinity', timestamptz 'infinity')
+							OR NOT t.posted AND l.points > (SELECT coalesce(sum(g.points), 0)
+								FROM community.lots(t.gift) AS g WHERE g.points > 0)))
 					THEN format('lots given and received differ by %s', r.rest) END AS fault
 		FROM moved AS t
 		LEFT JOIN community.currency AS c ON c.program_id = t.program_id

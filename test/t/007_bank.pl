@@ -24,13 +24,7 @@ my $seconds = $ENV{COMMUNITY_BANK_SECONDS} || 6;
 my $kills = $ENV{COMMUNITY_BANK_KILLS} || 0;
 my $dir = $PostgreSQL::Test::Utils::tmp_check;
 
-my $node = new_node('main');
-$node->append_conf('postgresql.conf', <<'CONF');
-max_connections = 60
-deadlock_timeout = '100ms'
-log_statement = none
-CONF
-$node->restart;
+my $node = load_node('main');
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION community;
 SELECT community.create_program('bank');

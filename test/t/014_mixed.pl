@@ -12,19 +12,14 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib $FindBin::RealBin;
 use Community;
+use Load;
 use Mixed;
 use MixedAudit;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $operations = $ENV{COMMUNITY_MIXED_OPERATIONS} || 0;
-my $node = new_node('main');
-$node->append_conf('postgresql.conf', <<'CONF');
-max_connections = 60
-deadlock_timeout = '100ms'
-log_statement = none
-CONF
-$node->restart;
+my $node = load_node('main');
 mixed_setup($node);
 mixed_audit_setup($node);
 

@@ -7,6 +7,7 @@ package Load;
 
 use strict;
 use warnings FATAL => 'all';
+use Community;
 use Exporter 'import';
 use IPC::Open2;
 use POSIX ();
@@ -14,9 +15,23 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(connect_as reconnect disconnect run ask answer start_process
+our @EXPORT = qw(load_node connect_as reconnect disconnect run ask answer start_process
 	is_wanted wait_for restart_after_kill);
 my $parent = $$;
+
+# A started server for many clients, who are to be told soon of a deadlock.
+sub load_node
+{
+	my ($name) = @_;
+	my $node = new_node($name);
+	$node->append_conf('postgresql.conf', <<'CONF');
+max_connections = 60
+deadlock_timeout = '100ms'
+log_statement = none
+CONF
+	$node->restart;
+	return $node;
+}
 
 # A session at an isolation level, as a role, with further settings; with a
 # server, or whichever of several a connection string leads to.
