@@ -80,7 +80,7 @@ REVOKE ALL ON FUNCTION community.planted() FROM PUBLIC;
 
 -- ---");
 edit("$dir/next/src/core/grants.sql", "'next_id', 'current_program'", "'planted', 'next_id', 'current_program'");
-run('make', '-s', '-C', "$dir/next", 'with_llvm=no', "COPT=-DCOMMUNITY_TABLES_VERSION=$beyond",
+run('make', '-s', '-C', "$dir/next", 'with_llvm=no', "COPT=$ENV{COMMUNITY_COPT} -DCOMMUNITY_TABLES_VERSION=$beyond",
 	'-W', 'src/core/owner.c', 'community.so', "community--$next.sql");
 my $update = "community--$control--$next.sql";
 run('sh', '-c', "script/draft-update community--$control.sql $dir/next/community--$next.sql $next >$dir/$update");

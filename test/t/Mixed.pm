@@ -11,6 +11,7 @@ use strict;
 use warnings FATAL => 'all';
 use Digest::MD5 qw(md5);
 use Exporter 'import';
+use List::Util qw(max);
 use Load;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
@@ -433,7 +434,7 @@ my @look = (
 sub auditor
 {
 	my ($node, $load, $done) = @_;
-	beside($node, $load, 'audit', sub { 0.3 }, 'repeatable read', @look);
+	beside($node, $load, 'audit', 0.3, 'repeatable read', @look);
 	return;
 }
 
@@ -441,7 +442,7 @@ sub auditor
 sub maintainer
 {
 	my ($node, $load) = @_;
-	beside($node, $load, '', sub { 0.05 }, 'read committed', map {
+	beside($node, $load, '', 0.05, 'read committed', map {
 			my $p = $load->{programs}[$_];
 			my $table = ('shop', 'forum')[$_];
 			("CALL community.process_inbox(100, $p)", "CALL community.run_maintenance(program => $p)",
@@ -450,8 +451,10 @@ sub maintainer
 	return;
 }
 
-# Run statements, one after the other, until the clients have ended.  What they
-# say that they should not goes to a file.
+# Run statements, one after the other, until the clients have ended.  After each
+# there is a rest, twice as long as it took where that is longer: the clients
+# are to get on however much there is to look at.  What they say that they should
+# not goes to a file.
 sub beside
 {
 	my ($node, $load, $role, $rest, $level, @sql) = @_;
@@ -461,6 +464,7 @@ sub beside
 	while (is_wanted() && !-e "$dir/end $load->{phase}")
 	{
 		my $sql = $sql[ $n++ % @sql ];
+		my $began = time;
 		my ($state, @row) = run($session, $sql);
 		if (!defined $state)
 		{
@@ -470,7 +474,8 @@ sub beside
 		$seen++ if $state eq '00000';
 		append_to_file("$dir/mixed.beside", "$load->{phase}\t" . join(' ', $sql, $state, @row) . "\n")
 		  if @row || $state !~ /^(00000|40001|40P01|55P03|57014|55006)$/ && $state !~ ($load->{also} // qr/^$/);
-		sleep $rest->();
+		my $due = time + max($rest, 2 * (time - $began));
+		sleep 0.05 while time < $due && !-e "$dir/end $load->{phase}";
 	}
 	disconnect($session);
 	append_to_file("$dir/mixed.count", "$load->{phase}\t" . ($role || 'maintenance') . "\t$seen\n");

@@ -60,7 +60,7 @@ my %nothing = (
 		GROUP BY 1, 2, 3 HAVING count(DISTINCT (l.id, l.figure)) > 1},
 	'nothing is there that nobody asked for, or that was rolled back' => q{
 		SELECT f.program, f.kind, f.key FROM fact AS f
-		WHERE (f.program, f.kind, f.key) NOT IN (SELECT l.program, l.kind, l.key FROM log AS l WHERE l.what IN ('ack', 'unknown'))},
+		EXCEPT SELECT l.program, l.kind, l.key FROM log AS l WHERE l.what IN ('ack', 'unknown')},
 	'no answer was wrong' => q{SELECT l.* FROM log AS l WHERE l.what LIKE 'wrong%'},
 
 	'a row of an attached table has exactly the events that its history says' => q{
