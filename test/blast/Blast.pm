@@ -54,7 +54,6 @@ sub new
 	return $self;
 }
 
-# As often as it takes: the server may be recovering.
 # Go on as that role, and name that program in every call that has an argument
 # for it: what it holds must not be told.
 sub confine
@@ -67,6 +66,7 @@ sub confine
 	return;
 }
 
+# As often as it takes: the server may be recovering.
 sub connect
 {
 	my ($self) = @_;
