@@ -20,6 +20,7 @@
 #include "core/core.h"
 #include "points/ledger.h"
 #include "score/engagement.h"
+#include "score/model.h"
 #include "tier/award.h"
 
 #define MAX_BATCH		10000
@@ -28,15 +29,15 @@ PG_FUNCTION_INFO_V1(community_backfill_awards);
 PG_FUNCTION_INFO_V1(community_settle_awards);
 
 static ArrayType *
-id_array(Datum *ids, int count)
+id_array(const int64 *ids, int count)
 {
-	return construct_array(ids, count, INT8OID, sizeof(int64), true,
-						   TYPALIGN_DOUBLE);
+	return DatumGetArrayTypeP(score_plain_array(ids, sizeof(int64), INT8OID,
+												count));
 }
 
 /* Lock the next members in the order of ids; gives how many there are. */
 static int
-lock_next(int64 program, int64 after, int32 count, Datum *ids)
+lock_next(int64 program, int64 after, int32 count, int64 *ids)
 {
 	static CorePlan plan = {
 		.sql = "SELECT member_id FROM community.member"
@@ -55,15 +56,8 @@ lock_next(int64 program, int64 after, int32 count, Datum *ids)
 	core_run(&plan, values, NULL, false);
 	found = SPI_processed;
 	for (i = 0; i < found; i++)
-		ids[i] = Int64GetDatum(core_int64(i, 1));
-	for (i = 0; i < found; i++)
-	{
-		bool		closed;
-
-		CHECK_FOR_INTERRUPTS();
-		(void) score_lock_engagement(program, DatumGetInt64(ids[i]), &closed);
-	}
-	return found;
+		ids[i] = core_int64(i, 1);
+	return found == 0 ? 0 : score_lock_leading(program, ids, found);
 }
 
 /* The last member of a batch, as the position of the job. */
@@ -94,9 +88,8 @@ position_in(const ActivityJob *job)
 static void
 give_all(ActivityJob *job, int64 award, int32 batch_size)
 {
-	Datum		awards = Int64GetDatum(award);
-	Datum	   *ids = MemoryContextAlloc(job->context,
-										 batch_size * sizeof(Datum));
+	int64	   *ids = MemoryContextAlloc(job->context,
+										 batch_size * sizeof(int64));
 	int64		last = position_in(job);
 	int			count;
 
@@ -110,8 +103,8 @@ give_all(ActivityJob *job, int64 award, int32 batch_size)
 		if (count > 0)
 		{
 			tier_settle_awards_of(job->program, id_array(ids, count),
-								  id_array(&awards, 1), DT_NOBEGIN);
-			last = DatumGetInt64(ids[count - 1]);
+								  id_array(&award, 1), DT_NOBEGIN);
+			last = ids[count - 1];
 		}
 		core_leave(&scope);
 		activity_advance_job(job, count, position_of(last));

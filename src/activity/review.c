@@ -103,7 +103,8 @@ settle_due(ActivityJob *job, TimestampTz as_of)
 		{
 			int64	   *ids = (int64 *) ARR_DATA_PTR(members);
 
-			count = ARR_DIMS(members)[0];
+			count = score_lock_leading(job->program, ids,
+									   ARR_DIMS(members)[0]);
 			after = ids[count - 1];
 			(void) tier_review_members(job->program, ids, (int) count,
 									   as_of);
@@ -131,17 +132,19 @@ activity_review_tiers(ActivityJob *job, TimestampTz as_of)
 	members = tier_due_members(job->program, as_of, &count);
 	MemoryContextSwitchTo(old);
 	core_leave(&scope);
-	for (from = 0; from < count; from += REVIEW_BATCH)
+	for (from = 0; from < count;)
 	{
 		int			batch = (int) Min(REVIEW_BATCH, count - from);
 
 		CHECK_FOR_INTERRUPTS();
 		core_enter(&scope);
+		batch = score_lock_leading(job->program, members + from, batch);
 		(void) tier_review_members(job->program, members + from, batch,
 								   as_of);
 		core_leave(&scope);
 		activity_advance_job(job, batch, (Datum) 0);
 		activity_commit_batch(job);
+		from += batch;
 	}
 	settle_due(job, as_of);
 }

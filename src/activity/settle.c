@@ -23,30 +23,24 @@
 #include "core/core.h"
 #include "points/ledger.h"
 #include "score/engagement.h"
+#include "score/model.h"
 #include "tier/benefit.h"
 
 #define MAX_BATCH		100000
 
 PG_FUNCTION_INFO_V1(community_settle_benefits);
 
-/* Lock members in the order of their ids; gives the last and how many. */
+/* Lock the next of some members, and leave these in the array. */
 static int
-lock_members(int64 program, ArrayType *members, int64 *last)
+lock_members(int64 program, ArrayType **members, int64 *last)
 {
-	Datum	   *ids;
-	int			count;
-	int			i;
+	int64	   *ids = (int64 *) ARR_DATA_PTR(*members);
+	int			count = score_lock_leading(program, ids,
+										   ARR_DIMS(*members)[0]);
 
-	deconstruct_array(members, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE,
-					  &ids, NULL, &count);
-	for (i = 0; i < count; i++)
-	{
-		bool		closed;
-
-		CHECK_FOR_INTERRUPTS();
-		(void) score_lock_engagement(program, DatumGetInt64(ids[i]), &closed);
-	}
-	*last = DatumGetInt64(ids[count - 1]);
+	*last = ids[count - 1];
+	*members = DatumGetArrayTypeP(score_plain_array(ids, sizeof(int64),
+													INT8OID, count));
 	return count;
 }
 
@@ -68,7 +62,7 @@ settle_all(ActivityJob *job, TimestampTz as_of, bool everybody,
 		members = tier_members_to_settle(job->program, last, as_of, everybody,
 										 batch_size);
 		count = members == NULL ? 0 :
-			lock_members(job->program, members, &last);
+			lock_members(job->program, &members, &last);
 		if (count > 0)
 			tier_settle_benefits_of(job->program, members, as_of);
 		core_leave(&scope);

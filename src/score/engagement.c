@@ -25,6 +25,7 @@
 #include "core/table.h"
 #include "score/decayed.h"
 #include "score/engagement.h"
+#include "score/model.h"
 
 PG_FUNCTION_INFO_V1(community_decayed_add);
 
@@ -183,6 +184,43 @@ score_lock_engagement(int64 program, int64 member, bool *closed)
 	core_run(&plan, values, NULL, false);
 	*closed = SPI_processed == 1 && core_bool(0, 1);
 	return SPI_processed == 1;
+}
+
+/*
+ * Lock members, whose ids ascend: the first, even if it must be waited for,
+ * and those behind it up to one that somebody else has locked or that has no
+ * row.  Gives how many these are, at least one.
+ *
+ * Whoever works on many members commits what this gives and goes on with the
+ * next.  So it waits only while it holds nobody: a transaction that is left
+ * open delays it, and no other member.
+ */
+int
+score_lock_leading(int64 program, const int64 *members, int count)
+{
+	static CorePlan plan = {
+		.sql = "SELECT member_id FROM community.engagement"
+		" WHERE program_id = $1 AND member_id = ANY ($2)"
+		" ORDER BY member_id FOR NO KEY UPDATE SKIP LOCKED",
+		.by_index = true,
+		.nargs = 2,
+		.argtypes = {INT8OID, INT8ARRAYOID}
+	};
+	Datum		values[2];
+	bool		closed;
+	int			locked = 1;
+
+	(void) score_lock_engagement(program, members[0], &closed);
+	if (count == 1)
+		return 1;
+	values[0] = Int64GetDatum(program);
+	values[1] = score_plain_array(members + 1, sizeof(int64), INT8OID,
+								  count - 1);
+	core_run(&plan, values, NULL, false);
+	while (locked < count && locked <= (int) SPI_processed &&
+		   core_int64(locked - 1, 1) == members[locked])
+		locked++;
+	return locked;
 }
 
 /* A closed member was locked: was it merged while we waited for that? */

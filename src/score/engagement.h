@@ -16,6 +16,8 @@ extern void score_open_engagement(int64 program, int64 member);
 extern bool score_add_engagement(int64 program, int64 member, double value,
 								 TimestampTz at, bool even_closed);
 extern bool score_lock_engagement(int64 program, int64 member, bool *closed);
+extern int	score_lock_leading(int64 program, const int64 *members,
+							   int count);
 extern bool score_engagement_is_usable(void);
 extern CoreUpdate *score_find_engagement(int64 program, int64 member,
 										 bool *found);
