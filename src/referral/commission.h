@@ -232,5 +232,8 @@ extern void referral_lock_recorded_payees(int64 program);
 /* signup.c */
 extern int64 referral_settle_signups(int64 program, TimestampTz as_of,
 									 int64 *last);
+extern void referral_find_rewarded(int64 program, TimestampTz as_of,
+								   int64 last, int64 **payees, int *npayees,
+								   int64 **currencies, int *ncurrencies);
 
 #endif							/* COMMUNITY_COMMISSION_H */

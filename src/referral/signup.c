@@ -295,13 +295,20 @@ give_by_time(const CommissionPlans *plans, int64 referee,
 	}
 }
 
+/* A member that was brought, and when. */
+typedef struct Referee
+{
+	int64		member;
+	TimestampTz joined_at;
+} Referee;
+
 /*
- * Give what time alone has qualified members for by then, a batch of those
- * after "last", which moves on.  Gives how many were looked at; 0 is the end.
- * Inside core_enter().
+ * A batch of those after "last" to whom, or to whose sponsors, time alone may
+ * bring something by then.  Gives how many.
  */
-int64
-referral_settle_signups(int64 program, TimestampTz as_of, int64 *last)
+static int
+find_referees(int64 program, TimestampTz as_of, int64 last,
+			  Referee **referees)
 {
 	static CorePlan plan = {
 		.sql = "SELECT r.member_id, r.joined_at FROM community.referral AS r"
@@ -320,32 +327,81 @@ referral_settle_signups(int64 program, TimestampTz as_of, int64 *last)
 		.argtypes = {INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID},
 		.by_index = true
 	};
-	const CommissionPlans *plans = referral_plans(program);
-	SPITupleTable *found;
 	Datum		values[4];
-	uint64		count;
-	uint64		i;
+	int			count;
+	int			i;
 
-	if (plans->nrewards == 0)
-		return 0;
 	values[0] = Int64GetDatum(program);
-	values[1] = Int64GetDatum(*last);
+	values[1] = Int64GetDatum(last);
 	values[2] = TimestampTzGetDatum(as_of);
 	values[3] = Int64GetDatum(REFEREES_A_BATCH);
 	core_run(&plan, values, NULL, false);
-	found = SPI_tuptable;
-	count = SPI_processed;
+	count = (int) SPI_processed;
+	*referees = palloc_array(Referee, count + 1);
 	for (i = 0; i < count; i++)
 	{
 		bool		isnull;
 
-		CHECK_FOR_INTERRUPTS();
-		*last = DatumGetInt64(SPI_getbinval(found->vals[i], found->tupdesc, 1,
-											&isnull));
-		give_by_time(plans, *last,
-					 DatumGetTimestampTz(SPI_getbinval(found->vals[i],
-													   found->tupdesc, 2,
-													   &isnull)), as_of);
+		(*referees)[i].member = core_int64(i, 1);
+		(*referees)[i].joined_at = DatumGetTimestampTz(core_field(i, 2,
+																  &isnull));
 	}
 	return count;
+}
+
+/*
+ * Give what time alone has qualified members for by then, a batch of those
+ * after "last", which moves on.  Gives how many were looked at; 0 is the end.
+ * Inside core_enter().
+ */
+int64
+referral_settle_signups(int64 program, TimestampTz as_of, int64 *last)
+{
+	const CommissionPlans *plans = referral_plans(program);
+	Referee    *referees;
+	int			count;
+	int			i;
+
+	if (plans->nrewards == 0)
+		return 0;
+	count = find_referees(program, as_of, *last, &referees);
+	for (i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		*last = referees[i].member;
+		give_by_time(plans, *last, referees[i].joined_at, as_of);
+	}
+	return count;
+}
+
+/*
+ * Whom the same batch may bring something, and in which currencies: the
+ * referees and their sponsors.  Inside core_enter().
+ */
+void
+referral_find_rewarded(int64 program, TimestampTz as_of, int64 last,
+					   int64 **payees, int *npayees, int64 **currencies,
+					   int *ncurrencies)
+{
+	const CommissionPlans *plans = referral_plans(program);
+	Referee    *referees;
+	int			count = find_referees(program, as_of, last, &referees);
+	int			i;
+
+	*payees = palloc_array(int64, 2 * count + 1);
+	*currencies = palloc_array(int64, plans->nrewards + 1);
+	*npayees = *ncurrencies = 0;
+	for (i = 0; i < plans->nrewards; i++)
+		if (plans->rewards[i].ntypes == 0)
+			(*currencies)[(*ncurrencies)++] = plans->rewards[i].currency_id;
+	for (i = 0; i < count; i++)
+	{
+		Upline		upline;
+
+		CHECK_FOR_INTERRUPTS();
+		(*payees)[(*npayees)++] = referees[i].member;
+		referral_paid_upline(plans, referees[i].member, as_of, 1, &upline);
+		if (upline.is_referred)
+			(*payees)[(*npayees)++] = upline.members[0].payee;
+	}
 }

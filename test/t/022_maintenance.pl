@@ -66,6 +66,7 @@ INSERT INTO community.award (program_id, name, currency_id, points) SELECT :p, '
 INSERT INTO community.award_requirement (program_id, award_id, measure_id, attain) SELECT :p, award_id, :sales, 1 FROM community.award;
 SELECT count(community.accrue(i, 100, 'given ' || i)) FROM generate_series(1, @{[MEMBERS]}) AS i;
 CALL community.fold_accounts(1);
+SELECT count(community.accrue(i, 1, 'not folded ' || i)) FROM generate_series(1, @{[MEMBERS]}) AS i;
 
 -- something for each of those who settle
 SELECT community.open_group(7, 9, now() + interval '9 days', 'open') IS NOT NULL;
@@ -213,6 +214,8 @@ my @function = (
 	# who must go to the list of those who wait
 	[ 'hand_out_seats()', 'ends', 'seat' ],
 	# all members, or all accounts
+	# all accounts that had something to fold; as a job it lets go of them batch after batch
+	[ 'fold_accounts(1, 10)', 'ends', 'close, give, hold, redeem, refund' ],
 	[ q{rebuild('engagement')}, 'waits', $member ], [ q{rebuild('standings')}, 'waits', $member ],
 	[ 'settle_payments(NULL)', 'waits', $member ], [ q{rebuild('accounts')}, 'waits', $account ]);
 foreach my $function (@function)
@@ -221,7 +224,7 @@ foreach my $function (@function)
 	ok_run($app, 'BEGIN');
 	busy_with(OPEN, 'open');
 	ok_run($worker, 'BEGIN');
-	is(set_to_work("SELECT count(*) FROM (SELECT community.$call) AS s"), $how, "$call $how beside an open transaction");
+	is(set_to_work($call =~ /^fold/ ? "CALL community.$call" : "SELECT count(*) FROM (SELECT community.$call) AS s"), $how, "$call $how beside an open transaction");
 	ok_run($app, 'ROLLBACK');
 	is((answer($worker))[0], '00000', "$call does its work");
 	is(what_waits(1, NEAR, MEMBERS), $waits, "$call lets wait: $waits");
@@ -267,6 +270,16 @@ foreach my $procedure (@procedure)
 	ok_run($app, 'COMMIT');
 	is((answer($worker))[0], '00000', "$call does its work");
 }
+# Rewards go to who was brought and to who brought him, in an order that is not
+# that of ids; all accounts are locked in the latter.
+ok_run($worker, q{INSERT INTO community.signup_reward (program_id, name, side, currency_id, points, after)
+	SELECT program_id, 'stayed', side, currency_id, 1, '1 day' FROM community.currency, unnest(ARRAY['referee', 'sponsor']) AS side WHERE code = 'miles'});
+ok_run($app, $_) foreach 'BEGIN', q{SELECT community.redeem(1, 1, 'first of two', 'miles')};
+is(set_to_work('CALL community.run_maintenance()'), 'waits', 'rewards wait for an account');
+ok_run($app, $_) foreach q{SELECT community.redeem(3, 1, 'second of two', 'miles')}, 'COMMIT';
+is((answer($worker))[0], '00000', 'and are given');
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM community.signup_reward_given'), '>', MEMBERS, 'to either side');
+
 is(join(' ', lines_of($node, 'postgres', q{SELECT proname FROM pg_proc WHERE pronamespace = 'community'::regnamespace AND prokind = 'p' ORDER BY 1})),
 	join(' ', sort map { $_->[0] =~ /^(\w+)/ } @procedure),
 	'these are all procedures');
