@@ -210,7 +210,8 @@ note_earned(PointsGrant *grant, const PointsEventCredit *credits, int count)
 	for (i = 0; i < count; i++)
 	{
 		if (credits[i].member != grant->member ||
-			credits[i].currency_id != grant->currency->id)
+			credits[i].currency_id != grant->currency->id ||
+			credits[i].nrules == 0)
 			continue;
 		memcpy(earned + grant->nearned, credits[i].rules,
 			   credits[i].nrules * sizeof(int64));

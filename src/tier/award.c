@@ -69,6 +69,11 @@ enum
 /* runs are counted up to 10000, and units fit below this many */
 #define RUN_SCALE		"100000"
 
+/*
+ * Members, events and awards are looked for in subqueries that stay apart (OFFSET 0),
+ * so that an index is always asked for one member: while tables are not
+ * analyzed, all look as few as those of one.
+ */
 static CorePlan acts_plan = {
 	.sql =
 	"WITH req AS MATERIALIZED ("
@@ -91,9 +96,10 @@ static CorePlan acts_plan = {
 	"   ELSE " START_OF("r.period", "$4") " END)"
 	"  FROM req AS r) AS since"
 	" FROM (SELECT m.member_id, m.joined_at, m.status, p.time_zone"
-	"  FROM community.member AS m"
-	"  JOIN community.program AS p ON p.program_id = m.program_id"
-	"  WHERE m.program_id = $1 AND m.member_id = ANY ($2)) AS u"
+	"  FROM unnest($2) AS w (id) CROSS JOIN LATERAL (SELECT *"
+	"   FROM community.member AS c WHERE c.program_id = $1"
+	"   AND c.member_id = w.id OFFSET 0) AS m"
+	"  JOIN community.program AS p ON p.program_id = $1) AS u"
 	"), deed AS ("
 	/* what the members did, and those who were merged into them */
 	" SELECT u.*, e.event_id, e.occurred_at, e.type, e.payload, e.amount,"
@@ -102,8 +108,9 @@ static CorePlan acts_plan = {
 	" CROSS JOIN LATERAL (SELECT u.member_id AS id UNION ALL"
 	"  SELECT g.member_id FROM community.member_merge AS g"
 	"  WHERE g.program_id = $1 AND g.bearer_id = u.member_id) AS w"
-	" JOIN community.counted_event AS e ON e.program_id = $1"
-	"  AND e.member_id = w.id AND e.occurred_at >= u.since"
+	" CROSS JOIN LATERAL (SELECT * FROM community.counted_event AS c"
+	"  WHERE c.program_id = $1 AND c.member_id = w.id"
+	"  AND c.occurred_at >= u.since OFFSET 0) AS e"
 	"), hit AS ("
 	/* what counts for which requirement; "first" of a day, of a counterpart */
 	" SELECT h.*, kind = 'distinct_days' AND row_number() OVER ("
@@ -173,12 +180,13 @@ static CorePlan acts_plan = {
 	"  FROM (SELECT u.member_id AS id UNION ALL"
 	"   SELECT g.member_id FROM community.member_merge AS g"
 	"   WHERE g.program_id = $1 AND g.bearer_id = u.member_id) AS w"
-	"  JOIN community.counted_event AS e ON e.program_id = $1"
-	"   AND e.member_id = w.id AND e.occurred_at <= u.at AND e.occurred_at >"
+	"  CROSS JOIN LATERAL (SELECT * FROM community.counted_event AS c"
+	"   WHERE c.program_id = $1 AND c.member_id = w.id"
+	"   AND c.occurred_at <= u.at AND c.occurred_at >"
 	"   lower(community.period_at(u.period, u.at, u.joined_at, u.time_zone))"
 	/* not looked at otherwise, as the subquery would be by a join's ON */
-	"   AND u.rolling AND u.at >= $4"
-	"   AND " COUNTS("u", "e") ") AS o ON true"
+	"   AND u.rolling AND u.at >= $4 OFFSET 0) AS e"
+	"  WHERE " COUNTS("u", "e") ") AS o ON true"
 	" WINDOW w AS (PARTITION BY u.award_id, u.position, u.member_id, u.since"
 	"  ORDER BY u.at RANGE UNBOUNDED PRECEDING)"
 	"), earned AS ("
@@ -191,9 +199,10 @@ static CorePlan acts_plan = {
 	"  HAVING count(*) FILTER (WHERE u.value >= u.attain) >= u.needs) AS e"
 	" GROUP BY 1, 2, 3"
 	"), held AS ("
-	" SELECT g.* FROM community.award_given AS g WHERE g.program_id = $1"
-	" AND g.member_id = ANY ($2) AND g.award_id = ANY ($3)"
-	" AND g.withdrawn_at IS NULL"
+	" SELECT g.* FROM unnest($2) AS w (id) CROSS JOIN LATERAL (SELECT *"
+	"  FROM community.award_given AS c WHERE c.program_id = $1"
+	"  AND c.member_id = w.id AND c.award_id = ANY ($3)"
+	"  AND c.withdrawn_at IS NULL OFFSET 0) AS g"
 	"), pair AS ("
 	" SELECT coalesce(e.member_id, g.member_id) AS member_id,"
 	"  coalesce(e.award_id, g.award_id) AS award_id, g.given_id, g.key,"
@@ -410,8 +419,9 @@ awards_at(int64 program, int64 member, TimestampTz at)
 		"  (SELECT $2 AS id UNION ALL SELECT g.member_id"
 		"   FROM community.member_merge AS g"
 		"   WHERE g.program_id = $1 AND g.bearer_id = $2) AS w"
-		"  JOIN community.event AS e ON e.program_id = $1"
-		"  AND e.member_id = w.id AND e.occurred_at = $3"
+		"  CROSS JOIN LATERAL (SELECT c.type, c.payload"
+		"   FROM community.event AS c WHERE c.program_id = $1"
+		"   AND c.member_id = w.id AND c.occurred_at = $3 OFFSET 0) AS e"
 		"  WHERE r.program_id = $1 AND r.award_id = a.award_id"
 		"  AND " COUNTS("m", "e") ")",
 		.nargs = 3,
