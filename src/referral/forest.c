@@ -299,18 +299,6 @@ referral_fetch(ReferralForest *forest, int64 member, ReferralEdge *edge)
 	return true;
 }
 
-/* The sponsor alone; false for a root. */
-bool
-referral_sponsor(ReferralForest *forest, int64 member, int64 *sponsor)
-{
-	ReferralEdge edge;
-
-	if (!referral_fetch(forest, member, &edge) || !edge.has_sponsor)
-		return false;
-	*sponsor = edge.sponsor;
-	return true;
-}
-
 /* Visit a row that names the sponsor now, unless it did not at the time. */
 static bool
 visit_present(ReferralForest *forest, const ReferralEdge *edge,

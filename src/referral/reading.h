@@ -30,7 +30,5 @@ typedef void (*ReferralFind) (const ReferralFound *found, void *arg);
 extern int64 referral_walk_down(ReferralForest *forest, int64 program,
 								int64 member, int32 levels, ReferralFind find,
 								void *arg);
-extern int64 referral_count_below(ReferralForest *forest, int64 program,
-								  int64 member);
 
 #endif							/* COMMUNITY_REFERRAL_READING_H */

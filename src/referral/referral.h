@@ -98,8 +98,6 @@ extern ReferralForest *referral_open_forest(int64 program, Snapshot snapshot,
 extern int64 referral_program(const ReferralForest *forest);
 extern bool referral_fetch(ReferralForest *forest, int64 member,
 						   ReferralEdge *edge);
-extern bool referral_sponsor(ReferralForest *forest, int64 member,
-							 int64 *sponsor);
 extern void referral_children(ReferralForest *forest, int64 member,
 							  ReferralVisit visit, void *arg);
 extern bool referral_has_children(ReferralForest *forest, int64 member);

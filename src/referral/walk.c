@@ -173,11 +173,3 @@ referral_walk_down(ReferralForest *forest, int64 program, int64 member,
 	pfree(below.members);
 	return count;
 }
-
-/* How many stand below a member; it must be one. */
-int64
-referral_count_below(ReferralForest *forest, int64 program, int64 member)
-{
-	return referral_walk_down(forest, program, member, REFERRAL_ALL_LEVELS,
-							  NULL, NULL);
-}
