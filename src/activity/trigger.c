@@ -103,8 +103,6 @@ load_attachment(const TriggerData *data)
 				 errhint("Try again.")));
 	if (attachment == NULL)
 		refuse_trigger(data, "names no attachment that is in force");
-	if (!activity_is_attached_to(attachment, data->tg_relation))
-		refuse_trigger(data, "names the attachment of another table");
 	return attachment;
 }
 
@@ -209,14 +207,7 @@ community_attached(PG_FUNCTION_ARGS)
 	which = which_rows(data);
 	attachment = find_attachment(data);
 	if (!activity_is_attached_to(attachment, data->tg_relation))
-	{
-		ereport(WARNING,
-				(errmsg("trigger \"%s\" on table \"%s\" is ignored: the table is no longer a partition of an attached one",
-						data->tg_trigger->tgname,
-						RelationGetRelationName(data->tg_relation)),
-				 errhint("Drop the trigger.")));
-		return PointerGetDatum(NULL);
-	}
+		refuse_trigger(data, "names the attachment of another table");
 
 	if (which == ROWS_INSERTED &&
 		activity_record_single_row(attachment, data))
