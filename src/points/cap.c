@@ -131,9 +131,6 @@ typedef struct Used
 	int64		events;
 } Used;
 
-/* more than that is longer than there have been events */
-#define FAR_MONTHS		INT64CONST(12000)
-
 /* No event after this has "at" in its rolling period. */
 static TimestampTz
 last_that_reaches(const PointsCap *cap, pg_tz *zone, TimestampTz at)
@@ -144,9 +141,6 @@ last_that_reaches(const PointsCap *cap, pg_tz *zone, TimestampTz at)
 		.month = cap->period.month
 	};
 
-	if (length.month > FAR_MONTHS || length.day > FAR_MONTHS * 30 ||
-		length.time > FAR_MONTHS * 30 * USECS_PER_DAY)
-		return DT_NOEND;
 	return period_add_interval(at, &length, zone);
 }
 

@@ -110,8 +110,7 @@ take_credit(const Correction *correction, const PointsEventCredit *credit,
 	entry.line = line;
 	entry.reverses = credit->entry_id;
 	entry.reason = correction->reason;
-	part = points_returnable(account,
-							 points_main_lots(credit->delta, credit->points),
+	part = points_returnable(account, credit->delta, credit->points,
 							 credit->points - credit->left, points);
 	if (points_waits_for_release(part) &&
 		points_credit_is_released(account->currency->program,

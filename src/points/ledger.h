@@ -302,8 +302,8 @@ extern Purse *points_take_back(const PointsAccount *account,
 
 extern Purse *points_main_lots(const Purse *delta, int64 points);
 extern Purse *points_returnable(const PointsAccount *account,
-								const Purse *credit, int64 from,
-								int64 points);
+								const Purse *delta, int64 given,
+								int64 from, int64 points);
 
 /* lock_order.c */
 typedef struct PointsPlace

@@ -90,6 +90,33 @@ take_own(const PointsAccount *account, const Purse *free,
 }
 
 /*
+ * Where activity moves the expiry of all points, those of a credit cannot be
+ * told from others once they are available.  What waits can still be told by
+ * the time it waits for.
+ */
+static Purse *
+take_moved(const PointsAccount *account, const Purse *free,
+		   const Purse *credit)
+{
+	Purse	   *result = purse_zero();
+	int			i;
+
+	for (i = 0; i < purse_count(credit); i++)
+	{
+		const PurseLot *lot = &purse_lots(credit)[i];
+		Purse	   *delta;
+		int64		taken;
+
+		if (lot->available_at <= account->now)
+			continue;
+		delta = points_take_pending(account, free, lot, lot->points, &taken);
+		free = purse_add(free, delta);
+		result = purse_add(result, delta);
+	}
+	return result;
+}
+
+/*
  * The delta that takes back a credit, all positive lots, as far as the policy
  * of its currency goes.
  */
@@ -105,10 +132,11 @@ points_take_back(const PointsAccount *account, const Purse *credit,
 	int64		more = 0;
 	Purse	   *delta = purse_zero();
 
-	/* where activity moves the expiry of all, none has lots of its own */
 	if (account->currency->inactive_after == NULL)
 		delta = take_own(account, free, credit,
 						 policy == POINTS_RETURN_ONLY_PENDING);
+	else
+		delta = take_moved(account, free, credit);
 	*taken = -purse_total(delta);
 	if (policy == POINTS_RETURN_ONLY_PENDING || *taken == points)
 		return delta;
@@ -133,16 +161,48 @@ points_take_back(const PointsAccount *account, const Purse *credit,
 }
 
 /*
- * Points of a credit, from number "from" on, to be taken back.  Where
- * activity moves the expiry of all points, an entry's lots say nothing.
+ * The lots of a credit that wait, with the lowest expiry there is, where
+ * activity moves them: the delta moves other lots, too, and of each of these
+ * as many points come as go.
+ */
+static Purse *
+waiting_lots(const PointsAccount *account, const Purse *delta)
+{
+	Purse	   *result = purse_zero();
+	int			i;
+
+	for (i = 0; i < purse_count(delta); i++)
+	{
+		const PurseLot *lot = &purse_lots(delta)[i];
+
+		if (lot->available_at > account->now)
+			result = purse_add(result, purse_make(lot->points,
+												  lot->available_at,
+												  DT_NOBEGIN, lot->priority));
+	}
+	return points_main_lots(result, 1);
+}
+
+/*
+ * Of the points that a delta gave, those from number "from" on, to be taken
+ * back.  Where activity moves the expiry of all points, what waits is first,
+ * and of the rest the lots say nothing.
  */
 Purse *
-points_returnable(const PointsAccount *account, const Purse *credit,
-				  int64 from, int64 points)
+points_returnable(const PointsAccount *account, const Purse *delta,
+				  int64 given, int64 from, int64 points)
 {
+	Purse	   *waiting;
+	int64		total;
+	int64		first;
+
 	if (account->currency->inactive_after == NULL)
-		return purse_part(credit, from, points);
-	return purse_make(points, DT_NOBEGIN, DT_NOEND, 0);
+		return purse_part(points_main_lots(delta, given), from, points);
+	waiting = waiting_lots(account, delta);
+	total = Min(purse_total(waiting), given);
+	first = Min(points, Max(total - from, 0));
+	return purse_add(purse_part(waiting, Min(from, total), first),
+					 purse_make(points - first, DT_NOBEGIN, DT_NOEND, 0));
 }
 
 /* From when on a release has made points available. */
@@ -300,8 +360,8 @@ reverse_transfer(PointsAccount *from, PointsAccount *to, Original *original,
 	Purse	   *given = part;
 	Purse	   *back;
 
-	back = points_take_back(to, points_returnable(to, part, 0, points),
-							&taken);
+	back = points_take_back(to, points_returnable(to, part, points, 0,
+												  points), &taken);
 	if (from->currency->inactive_after != NULL)
 		given = restored(from, original, points);
 	given = purse_part(given, points - taken, taken);
@@ -512,6 +572,7 @@ points_reverse_call(int64 program, Datum key, bool has_points, int64 points,
 		int64		taken;
 		int64		before = original.posting.points - original.left;
 		Purse	   *delta = points_returnable(account, original.posting.delta,
+											  original.posting.points,
 											  before, points);
 
 		if (original.released)
@@ -555,7 +616,13 @@ points_take_gift(int64 program, Datum key, bool unspent, Datum reason)
 	(void) find_original(program, key, &original);
 	if (original.left == 0)
 		return 0;
-	lots = next_part(&original, original.left);
+	if (unspent)
+		lots = next_part(&original, original.left);
+	else
+		lots = points_returnable(account, original.posting.delta,
+								 original.posting.points,
+								 original.posting.points - original.left,
+								 original.left);
 	if (original.released)
 		lots = points_as_released(lots, original.available_at);
 	if (unspent)
@@ -566,9 +633,7 @@ points_take_gift(int64 program, Datum key, bool unspent, Datum reason)
 			return 0;
 	}
 	else
-		delta = points_take_back(account,
-								 points_returnable(account, lots, 0,
-												   original.left), &taken);
+		delta = points_take_back(account, lots, &taken);
 	reverse_line(account, &original, key, reason, delta,
 				 unspent ? 0 : original.left - taken,
 				 original.posting.entry_id, &posting);
@@ -624,7 +689,8 @@ points_take_payment(int64 program, Datum key, int64 points, Datum reason)
 	}
 	else
 	{
-		lots = points_returnable(account, lots, from, points);
+		lots = points_returnable(account, original.posting.delta,
+								 original.posting.points, from, points);
 		if (original.released)
 			lots = points_as_released(lots, original.available_at);
 		delta = points_take_back(account, lots, &taken);
