@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -504,7 +503,7 @@ enter(Tally *tally, const TierItem *items, int n)
 				tally->value++;
 			break;
 		default:
-			tally->value += items[n].amount;
+			tally->value = tier_add_amounts(tally->value, items[n].amount);
 	}
 }
 
@@ -527,8 +526,8 @@ leave(Tally *tally, const TierItem *items, int n)
 			if (--(*count_of(tally, items[n].key)) == 0)
 				tally->value--;
 			break;
-		default:
-			tally->value -= items[n].amount;
+		default:				/* sums and counts do not come here */
+			break;
 	}
 }
 

@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "common/int.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -172,10 +171,8 @@ requirement_falls_at(const TierWork *work, const TierRequirement *need)
 	{
 		if (change->gauge != need->gauge)
 			continue;
-		if (change->act == TIER_SET)
-			amount = change->amount;
-		else if (pg_add_s64_overflow(amount, change->amount, &amount))
-			amount = change->amount > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+		amount = change->act == TIER_SET ? change->amount :
+			tier_add_amounts(amount, change->amount);
 		state.amounts[need->gauge] = amount;
 		/* all that falls out at a time falls out at once */
 		if (!tier_requirement_is_met(&work->algo, &state, need, true,

@@ -462,6 +462,17 @@ move_to(TierRun *run, int64 at)
 	state->as_of = at;
 }
 
+/* As much as fits: a sum stays at the limit that it has reached. */
+int64
+tier_add_amounts(int64 a, int64 b)
+{
+	int64		sum;
+
+	if (pg_add_s64_overflow(a, b, &sum))
+		return b > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+	return sum;
+}
+
 static void
 apply(TierRun *run, const TierChange *change)
 {
@@ -474,10 +485,8 @@ apply(TierRun *run, const TierChange *change)
 		int64	   *amount = &state->amounts[change->gauge];
 		int64		before = *amount;
 
-		if (change->act == TIER_SET)
-			*amount = change->amount;
-		else if (pg_add_s64_overflow(before, change->amount, amount))
-			*amount = change->amount > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+		*amount = change->act == TIER_SET ? change->amount :
+			tier_add_amounts(before, change->amount);
 		falls = *amount < before || (gauge->capped && *amount > before);
 	}
 	else

@@ -207,6 +207,7 @@ extern bool tier_requirement_is_met(const TierLadder *ladder,
 extern bool tier_meets(const TierLadder *ladder, const TierState *state,
 					   const TierRung *rung, bool keep, int64 at);
 extern bool tier_is_open(const TierRun *run, int rank, int64 at);
+extern int64 tier_add_amounts(int64 a, int64 b);
 extern double tier_score_at(const TierLadder *ladder, const TierState *state,
 							int gauge, int64 at);
 extern int64 tier_falls_below_at(const TierRun *run,
