@@ -64,7 +64,9 @@ DECLARE
 		format('WITH i AS (INSERT INTO %I VALUES (1, 5, 300, ''2024-02-05''), (2, 6, 70, ''2024-02-05''), (3, 5, 40, ''2024-02-06'') RETURNING 1) SELECT count(*)::text FROM i', story),
 		format('WITH i AS (INSERT INTO %I VALUES (4, 3, 310, ''2024-02-07'') RETURNING 1) SELECT count(*)::text FROM i', story),
 		format('WITH i AS (UPDATE %I SET total = total - 30 RETURNING 1) SELECT count(*)::text FROM i', story),
+		$c$ SELECT concat(r.points, r.tiers, r.commissions) FROM community.record(5, 'order', 'o11', 30, '2024-02-08') AS r $c$,
 		format('WITH i AS (DELETE FROM %I WHERE id IN (1, 4) RETURNING 1) SELECT count(*)::text FROM i', story),
+		$c$ SELECT concat(r.points, r.tiers, r.commissions) FROM community.record(5, 'order', 'o12', 30, '2024-02-09') AS r $c$,
 		format('WITH i AS (UPDATE %I SET who = 2 WHERE id = 2 RETURNING 1) SELECT count(*)::text FROM i', story),
 		$c$ SELECT concat(community.reparent(5, 2, 'moved') > 0, community.enroll(7, sponsor => 5, joined_at => '2024-03-01')) $c$,
 		$c$ SELECT string_agg(concat(r.points, r.tiers, r.commissions), ';') FROM community.record(7, 'order', 'o10', 400, '2024-03-02') AS r $c$,
@@ -91,8 +93,8 @@ BEGIN
 END $$;
 SELECT direct_prepare('direct one') AS p \gset
 CREATE TABLE told AS SELECT * FROM direct_story(:p, 'direct one');
-SELECT step, result FROM told WHERE step BETWEEN 2 AND 19 OR step = 29;
-SELECT bool_and(length(result) > 8) AS told FROM told WHERE step IN (1, 20, 21, 22, 23, 24, 25, 26, 27, 28);
+SELECT step, result FROM told WHERE step BETWEEN 2 AND 21 OR step = 31;
+SELECT bool_and(length(result) > 8) AS told FROM told WHERE step = 1 OR step BETWEEN 22 AND 30;
 -- each table with a column more, with a condition, with an index that asks a
 -- function; its indexes under other names, and others under theirs; kept elsewhere
 CREATE ACCESS METHOD direct_heap TYPE TABLE HANDLER heap_tableam_handler;

@@ -110,27 +110,21 @@ core_table_fetch(CoreTable *table, Snapshot snapshot, Datum *keys,
 	return found;
 }
 
-/* Keys for rows whose last key is in a range. */
+/* Keys for rows whose last key, a bigint or a time, is in a range. */
 static void
 set_range_keys(ScanKey scan_keys, const CoreTable *table, Relation relation,
 			   Relation index, const Datum *keys, int64 after, int64 to)
 {
 	int			last = table->nkeys - 1;
-	bool		narrow = TupleDescAttr(RelationGetDescr(relation),
-									   table->keys[last] - 1)->atttypid ==
-	INT4OID;
 	int			i;
 
 	for (i = 0; i < last; i++)
 		set_scan_key(&scan_keys[i], table, relation, index, i,
 					 BTEqualStrategyNumber, InvalidOid, keys[i]);
 	set_scan_key(&scan_keys[last], table, relation, index, last,
-				 BTGreaterStrategyNumber, narrow ? F_INT4GT : F_INT8GT,
-				 narrow ? Int32GetDatum((int32) after) :
-				 Int64GetDatum(after));
+				 BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(after));
 	set_scan_key(&scan_keys[last + 1], table, relation, index, last,
-				 BTLessEqualStrategyNumber, narrow ? F_INT4LE : F_INT8LE,
-				 narrow ? Int32GetDatum((int32) to) : Int64GetDatum(to));
+				 BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(to));
 }
 
 struct CoreScanner

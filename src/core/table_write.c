@@ -134,11 +134,12 @@ close_target(Target *target)
 
 /*
  * Make the entries of the row in "slot" in all indexes.  A row that is new
- * must not have a key of the arbiter, the index that finds rows: false when
- * it has.
+ * must not have a key that is known.  One that is tried out may have one of
+ * the arbiter, the index that finds rows: false when it has.
  */
 static bool
-insert_index_entries(const Target *target, TupleTableSlot *slot, bool is_new)
+insert_index_entries(const Target *target, TupleTableSlot *slot, bool is_new,
+					 bool is_tried)
 {
 	const CoreTable *table = target->table;
 	int			i;
@@ -149,7 +150,7 @@ insert_index_entries(const Target *target, TupleTableSlot *slot, bool is_new)
 		IndexUniqueCheck check = UNIQUE_CHECK_NO;
 		Datum		values[INDEX_MAX_KEYS];
 		bool		nulls[INDEX_MAX_KEYS];
-		bool		arbiter = is_new && table->index_ids[i] == table->index_id;
+		bool		arbiter = is_tried && table->index_ids[i] == table->index_id;
 
 		if (!info->ii_ReadyForInserts || !meets_conditions(info, slot))
 			continue;
@@ -212,7 +213,7 @@ insert_speculatively(const Target *target, TupleTableSlot *slot)
 
 	table_tuple_insert_speculative(target->relation, slot,
 								   GetCurrentCommandId(true), 0, NULL, token);
-	inserted = insert_index_entries(target, slot, true);
+	inserted = insert_index_entries(target, slot, true, true);
 	table_tuple_complete_speculative(target->relation, slot, token, inserted);
 	SpeculativeInsertionLockRelease(xid);
 	return inserted;
@@ -277,15 +278,6 @@ core_table_insert(CoreTable *table, Datum *values, bool *nulls, bool is_new)
 	return inserted;
 }
 
-static void
-refuse_known_key(const Target *target)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("a row of \"%s\" has a key that is known",
-					RelationGetRelationName(target->relation))));
-}
-
 /*
  * Insert a row whose key nobody else can have, as the own transaction has
  * just made up what it is of: there is no need to be ready to take it back.
@@ -303,8 +295,7 @@ core_table_insert_first(CoreTable *table, Datum *values, bool *nulls)
 	put_row(&target, slot, values, nulls);
 	table_tuple_insert(target.relation, slot, GetCurrentCommandId(true), 0,
 					   NULL);
-	if (!insert_index_entries(&target, slot, true))
-		refuse_known_key(&target);
+	(void) insert_index_entries(&target, slot, true, false);
 	ExecDropSingleTupleTableSlot(slot);
 	MemoryContextSwitchTo(caller);
 	close_target(&target);
@@ -379,7 +370,7 @@ update_latest(const Target *target, TupleTableSlot *slot,
 		if (result == TM_Ok)
 		{
 			if (core_updates_indexes(indexes))
-				(void) insert_index_entries(target, changed, false);
+				(void) insert_index_entries(target, changed, false, false);
 			return true;
 		}
 		refuse_stale_snapshot();
@@ -631,8 +622,7 @@ write_batch(CoreInsert *insert)
 					   GetCurrentCommandId(true), 0, insert->bulk);
 	for (i = 0; i < insert->count; i++)
 	{
-		if (!insert_index_entries(target, insert->slots[i], true))
-			refuse_known_key(target);
+		(void) insert_index_entries(target, insert->slots[i], true, false);
 		ExecClearTuple(insert->slots[i]);
 	}
 	MemoryContextSwitchTo(caller);
