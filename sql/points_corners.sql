@@ -136,6 +136,15 @@ INSERT INTO community.inbox (program_id, member_id, type, key) SELECT :p, 7 + i 
 CALL community.process_inbox();
 SELECT member_id, available, deficit FROM community.account WHERE program_id = :p AND currency = 'points' AND member_id > 6 ORDER BY 1;
 SELECT * FROM community.check_installation('full', :p);
+-- who owes is locked in all currencies that an event may bring, however many
+INSERT INTO community.currency (program_id, code) SELECT :p, 'kind ' || g FROM generate_series(1, 20) AS g;
+SELECT count(*) FROM community.currency AS c, corner_rule('many ' || code, 'many', currency_id, 2) WHERE program_id = :p AND code LIKE 'kind %';
+SELECT corner_rule('many points', 'many', :points, 3);
+SELECT (community.accrue(9, 10, 'c')).points, (community.redeem(9, 25, 'd')).points;
+SELECT (community.reverse('c', 'returned', source => 'ledger')).amount;
+SELECT count(*), sum(value::int) FROM community.record(9, 'many', 'm1') AS r, jsonb_each_text(r.points);
+SELECT count(*), sum(available) AS available, sum(deficit) AS owed FROM community.account WHERE program_id = :p AND member_id = 9;
+SELECT * FROM community.check_installation('full', :p);
 DROP VIEW corner_book, corner_currency, corner_state;
 DROP PROCEDURE time_passes;
 DROP TABLE corner_sale;

@@ -112,4 +112,10 @@ UPDATE community.referral_label SET sizes = array_append(trim_array(sizes, 2), N
 SELECT regexp_replace(pg_temp.error_of('SELECT community.downline_count(1)'), 'row \d+', 'row N');
 ROLLBACK;
 SELECT community.downline_count(1);
+-- rows in pages that everybody sees are counted without looking at them
+SELECT count(community.enroll(200 + m, sponsor => 1 + m % 10, joined_at => '2024-02-01')) FROM generate_series(1, 50) AS m;
+SELECT community.downline_count(1), community.downline_count(7);
+VACUUM community.referral;
+SELECT community.downline_count(1), community.downline_count(7);
+SELECT (SELECT count(*) FROM community.downline(1)) AS listed, (SELECT count(*) FROM community.downline(7)) AS listed;
 DROP PROCEDURE relabel;

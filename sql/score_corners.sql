@@ -104,3 +104,36 @@ SELECT treated_members, matched, effect <> 0 AS some, l = program_lift(:treated,
 FROM program_lift(:treated, 'points', '20 days', '20 days', 2, as_of => '2024-05-01') AS l;
 SELECT treated_members, matched, effect <> 0 AS some, l = program_lift(:treated, 'told referrals', '20 days', '20 days', 2, as_of => '2024-05-01') AS same
 FROM program_lift(:treated, 'referrals', '20 days', '20 days', 2, as_of => '2024-05-01') AS l;
+-- all are treated, and nobody is left to compare them with
+SELECT treated_members, matched, unmatched, effect FROM program_lift($$SELECT m, '2024-03-01'::timestamptz FROM generate_series(4, 59) AS m$$, 'points', '20 days', '20 days', 2, as_of => '2024-05-01');
+-- groups that differed before it began
+SELECT define_holdout('half', 0.5, 'salt') AS made;
+SELECT count(record(m, 'order', 'h' || m || '/' || d, CASE WHEN in_holdout(m, 'half') THEN 10 + m % 3 ELSE 20 + m % 3 END, '2024-05-10'::timestamptz + d * interval '2 days'))
+FROM generate_series(4, 59) AS m, generate_series(1, 3) AS d;
+SELECT effect, placebo > 20 AS differed, warnings FROM holdout_lift('half', '[2024-06-01,2024-07-01)');
+
+--
+-- A model that fails while others are refreshed, and lets go of its lock
+--
+CREATE FUNCTION failing(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE plpgsql STABLE AS
+	$$ BEGIN RAISE 'no answer about member %', member USING ERRCODE = 'P0002'; END $$;
+SELECT define_measure('failing', 'function', function => 'failing') > 0 AS defined;
+SELECT define_score_model('f', '[{"kind": "measure", "measure": "failing", "cap": 60}]', top_share => 0.1, every => 'calendar day', valid_from => now() - interval '3 days') > 0 AS defined;
+CREATE FUNCTION pg_temp.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RETURN 'done';
+EXCEPTION WHEN others THEN
+	RETURN SQLSTATE || ' ' || regexp_replace(SQLERRM, '\d+', 'N');
+END $$;
+\set VERBOSITY sqlstate
+CALL run_maintenance();
+\set VERBOSITY default
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+SELECT pg_temp.attempt($$CALL community.run_maintenance()$$);
+CREATE OR REPLACE FUNCTION failing(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT 0.0 $$;
+CALL run_maintenance();
+SELECT count(*) > 0 AS refreshed, bool_and(status = 'done') AS done FROM score_refresh JOIN community.score_model AS m USING (program_id, model_id) WHERE program_id = :p AND m.code = 'f';
+-- nobody has anything, so nothing is missing to a line that is not there
+SELECT contribution, missing_to_full, missing_to_line FROM explain_score(4, 'f');
+SELECT * FROM check_installation('full', :p);

@@ -9,7 +9,7 @@ SET community.program = 'tier corners';
 SELECT count(community.enroll(m, joined_at => '2024-01-15')) FROM generate_series(1, 12) AS m;
 INSERT INTO community.currency (program_id, code, until_released, return_policy) VALUES (:p, 'rides', false, 'deficit'), (:p, 'later', true, 'within_balance');
 SELECT community.define_measure('orders', 'count', '{order}') AS orders, community.define_measure('spend', 'sum', '{order}') AS spend,
-	community.define_measure('fans', 'engagement') AS fans \gset
+	community.define_measure('steps', 'count', '{step}') AS steps \gset
 INSERT INTO community.ladder (program_id, name) VALUES (:p, 'club') RETURNING ladder_id AS club \gset
 INSERT INTO community.tier (program_id, ladder_id, rank, name) VALUES (:p, :club, 1, 'silver'), (:p, :club, 2, 'gold');
 INSERT INTO community.tier_requirement (program_id, ladder_id, rank, measure_id, attain) VALUES (:p, :club, 1, :orders, 1), (:p, :club, 2, :spend, 5000);
@@ -80,6 +80,28 @@ SELECT community.tier(6, 'club', '2024-06-01');
 SELECT goal, measure, have, need, missing FROM community.progress(6, 'club', '2024-06-01');
 SELECT (community.reverse('big1', 'no')).amount;
 SELECT community.tier(6, 'club', '2024-06-01');
+SELECT * FROM community.check_installation('full', :p);
+
+--
+-- Many events, tenures and moves
+--
+INSERT INTO community.ladder (program_id, name, demotion) VALUES (:p, 'up and down', 'drop') RETURNING ladder_id AS updown \gset
+INSERT INTO community.tier (program_id, ladder_id, rank, name) SELECT :p, :updown, n, 'step ' || n FROM generate_series(1, 20) AS n;
+INSERT INTO community.tier_requirement (program_id, ladder_id, rank, measure_id, period, attain) SELECT :p, :updown, n, :steps, 'rolling 10 days', n FROM generate_series(1, 20) AS n;
+SELECT count(*) FROM community.publish_ladder('up and down', '2024-02-01');
+-- twenty times one order, each gone before the next; then a hundred in a day, and one when they are gone
+SELECT count(community.record(7, 'step', 'u' || g, 1, '2024-02-01'::timestamptz + g * interval '12 days')) FROM generate_series(1, 20) AS g;
+SELECT count(*), count(DISTINCT tier) FROM community.tenures(7, 'up and down', '2025-01-01');
+SELECT count(community.record(8, 'step', 'v' || g, 1, '2024-02-01'::timestamptz + g * interval '10 minutes')) FROM generate_series(1, 100) AS g;
+SELECT x ->> 'from' AS "from", x ->> 'to' AS "to", x ->> 'at' AS at FROM community.record(8, 'step', 'v last', 1, '2024-03-15') AS r, jsonb_array_elements(r.tiers) AS x;
+SELECT tier, count(*) FROM community.tenures(8, 'up and down', '2024-03-16') GROUP BY 1 ORDER BY count(*), 1 LIMIT 3;
+SELECT community.rebuild('standings') AS wrong;
+-- everybody on a step of its own moves to the next but one
+SELECT count(community.enroll(100 + m, joined_at => '2024-01-15')) FROM generate_series(1, 20) AS m;
+SELECT count(community.record(100 + m, 'step', 's' || m || '/' || g, 1, '2024-06-01')) FROM generate_series(1, 20) AS m, generate_series(1, m) AS g;
+UPDATE community.tier_requirement SET attain = rank + 2 WHERE ladder_id = :updown;
+SELECT count(*) AS moves, sum(members) AS members, count(*) FILTER (WHERE from_rank = coalesce(to_rank, 0) + 2) AS two_down
+FROM community.what_if('up and down', '2024-06-02');
 SELECT * FROM community.check_installation('full', :p);
 
 --
