@@ -63,7 +63,7 @@ SET enable_partitionwise_aggregate = on;
 CREATE TEMP TABLE combined AS SELECT f.call, r.* FROM form AS f, pg_temp.results(call) AS r;
 COMMIT;
 SELECT call, w.partial AS parts_alone, c.partial AS parts, cardinality(w.results) AS groups,
-	(SELECT count(*) FROM unnest(w.results, c.results) AS u (a, b) 
+	(SELECT count(*) FROM unnest(w.results, c.results) AS u (a, b)
 		WHERE a = b OR call ~ '^(decayed|glicko2)' AND pg_temp.is_near(a, b)) AS same,
 	(SELECT count(DISTINCT a) > 1 FROM unnest(c.results) AS a) AS vary
 FROM whole AS w JOIN combined AS c USING (call) ORDER BY call COLLATE "C";

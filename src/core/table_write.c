@@ -150,7 +150,8 @@ insert_index_entries(const Target *target, TupleTableSlot *slot, bool is_new,
 		IndexUniqueCheck check = UNIQUE_CHECK_NO;
 		Datum		values[INDEX_MAX_KEYS];
 		bool		nulls[INDEX_MAX_KEYS];
-		bool		arbiter = is_tried && table->index_ids[i] == table->index_id;
+		bool		arbiter = is_tried &&
+		table->index_ids[i] == table->index_id;
 
 		if (!info->ii_ReadyForInserts || !meets_conditions(info, slot))
 			continue;
