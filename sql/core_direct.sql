@@ -111,7 +111,7 @@ BEGIN
 		WHERE c.relnamespace = 'community'::regnamespace AND c.relkind = 'r' AND how NOT LIKE '% index'
 	UNION ALL SELECT format('ALTER INDEX community.%1$I RENAME TO %2$I; ' || CASE how WHEN 'other index' THEN 'CREATE INDEX %1$I ON %3$s (%4$s)' ELSE '' END,
 			c.relname, c.relname || ' away', indrelid::regclass,
-			(SELECT string_agg(format('%I', a.attname), ', ' ORDER BY n DESC) FROM unnest(i.indkey) WITH ORDINALITY AS k (attnum, n)
+			(SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attname <> 'program_id', n DESC) FROM unnest(i.indkey) WITH ORDINALITY AS k (attnum, n)
 				JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE n <= i.indnkeyatts))
 		FROM pg_class AS c JOIN pg_index AS i ON i.indexrelid = c.oid JOIN pg_am AS m ON m.oid = c.relam
 		WHERE c.relnamespace = 'community'::regnamespace AND c.relkind = 'i' AND how LIKE '% index' AND m.amname = 'btree'
