@@ -1,6 +1,12 @@
 -- If this failed, something would come out otherwise where an owner has changed
 -- our tables, so that SQL reads and writes them, than where we do so without SQL.
+-- In a database of its own, whose tables are small.
 SET client_min_messages = warning;
+SELECT current_database() AS here \gset
+CREATE DATABASE core_direct;
+\c core_direct
+SET client_min_messages = warning;
+CREATE EXTENSION community;
 SET DateStyle = 'ISO, YMD'; SET TimeZone = 'UTC';
 \set SHOW_CONTEXT never
 CREATE FUNCTION direct_prepare(name text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -144,7 +150,5 @@ CALL direct_compare();
 -- and as before
 SELECT direct_prepare('direct two') AS p \gset
 SELECT step, t.result, o.result AS again FROM told AS t JOIN direct_story(:p, 'direct two') AS o USING (step) WHERE t.result IS DISTINCT FROM o.result ORDER BY step;
-DROP TABLE told, "direct one", "direct two";
-DROP PROCEDURE direct_compare;
-DROP FUNCTION direct_change, direct_story, direct_prepare;
-DROP ACCESS METHOD direct_heap;
+\c :here
+DROP DATABASE core_direct;
