@@ -72,19 +72,20 @@ INSERT INTO parted_1 VALUES (1, 'ext 1');
 SET session_replication_role = replica;
 ALTER TABLE parted DETACH PARTITION parted_1;
 RESET session_replication_role;
-CREATE FUNCTION attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION refused_attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE statement;
 	RETURN 'done';
 EXCEPTION WHEN others THEN
 	RETURN SQLSTATE || ' ' || regexp_replace(SQLERRM, '\d+', 'N');
 END $$;
-SELECT attempt('INSERT INTO parted_1 VALUES (2)'), attempt('DELETE FROM parted_1');
+SELECT refused_attempt('INSERT INTO parted_1 VALUES (2)'), refused_attempt('DELETE FROM parted_1');
 \c -
 SET community.program = 'activity refusals';
-SELECT attempt('INSERT INTO parted_1 VALUES (2)'), attempt('DELETE FROM parted_1');
+SELECT refused_attempt('INSERT INTO parted_1 VALUES (2)'), refused_attempt('DELETE FROM parted_1');
 SELECT key FROM community.event WHERE program_id = :p AND type = 'parted';
 DROP TABLE parted, parted_1;
+DROP FUNCTION refused_attempt(text);
 
 --
 -- The inbox

@@ -62,9 +62,9 @@ SELECT * FROM ltv_validate('SELECT 1', ltv_parameters('bg_nbd', '{0.2, 4, 0.8, 2
 SELECT count(enroll(m, sponsor => CASE WHEN m > 20 THEN m - 20 END, joined_at => '2023-01-01')) FROM generate_series(1, 60) AS m;
 SELECT define_measure('orders', 'count', '{order}') > 0 AS orders, define_measure('points', 'points', currency => 'points') > 0 AS points,
 	define_measure('referrals', 'qualified_referrals') > 0 AS referrals;
-CREATE FUNCTION answered(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE sql STABLE AS
+CREATE FUNCTION corner_answered(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE sql STABLE AS
 	$$ SELECT CASE WHEN member % 2 = 0 THEN member END $$;
-SELECT define_measure('answer', 'function', function => 'answered') > 0 AS defined;
+SELECT define_measure('answer', 'function', function => 'corner_answered') > 0 AS defined;
 SELECT define_score_model('m', '[{"kind": "measure", "measure": "orders", "cap": 4, "period": "anniversary year", "minimum_givers": 2}]');
 SELECT define_measure('fame', 'engagement') > 0 AS defined;
 SELECT define_score_model('m', '[{"kind": "measure", "measure": "fame", "cap": 4, "period": "rolling 30 days"}]');
@@ -115,9 +115,9 @@ SELECT effect, placebo > 20 AS differed, warnings FROM holdout_lift('half', '[20
 --
 -- A model that fails while others are refreshed, and lets go of its lock
 --
-CREATE FUNCTION failing(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE plpgsql STABLE AS
+CREATE FUNCTION corner_failing(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE plpgsql STABLE AS
 	$$ BEGIN RAISE 'no answer about member %', member USING ERRCODE = 'P0002'; END $$;
-SELECT define_measure('failing', 'function', function => 'failing') > 0 AS defined;
+SELECT define_measure('failing', 'function', function => 'corner_failing') > 0 AS defined;
 SELECT define_score_model('f', '[{"kind": "measure", "measure": "failing", "cap": 60}]', top_share => 0.1, every => 'calendar day', valid_from => now() - interval '3 days') > 0 AS defined;
 CREATE FUNCTION pg_temp.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -131,7 +131,7 @@ CALL run_maintenance();
 \set VERBOSITY default
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
 SELECT pg_temp.attempt($$CALL community.run_maintenance()$$);
-CREATE OR REPLACE FUNCTION failing(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT 0.0 $$;
+CREATE OR REPLACE FUNCTION corner_failing(program bigint, member bigint, during tstzrange) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT 0.0 $$;
 CALL run_maintenance();
 SELECT count(*) > 0 AS refreshed, bool_and(status = 'done') AS done FROM score_refresh JOIN community.score_model AS m USING (program_id, model_id) WHERE program_id = :p AND m.code = 'f';
 -- nobody has anything, so nothing is missing to a line that is not there
