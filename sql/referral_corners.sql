@@ -81,7 +81,7 @@ DROP TABLE referral, odd;
 --
 -- Drawings
 --
-UPDATE community.member SET external_id = U&'a\2066b\2069c\202Ed\00A0e\200Bf' WHERE program_id = :p AND member_id = 12;
+UPDATE community.member SET external_id = U&'a\2066b\2069c\202Ed' WHERE program_id = :p AND member_id = 12;
 SELECT community.close_member(11, 'left');
 SELECT regexp_replace(line, U&'[\2066-\2069\202A-\202E\200E\200F]', '!!', 'g') AS line FROM community.referral_tree(10) AS line;
 SELECT regexp_replace(line, U&'[\2066-\2069\202A-\202E\200E\200F]', '!!', 'g') AS line FROM community.referral_graph(10) AS line WHERE line ~ 'label';

@@ -30,9 +30,11 @@ SELECT count(community.list_benefit('club', 'silver', b, valid => '[2024-02-01,)
 UPDATE community.benefit SET payload = '{"guests": 2}' WHERE program_id = :p AND code = 'lounge';
 SELECT community.list_benefit('club', 'silver', 'lounge', valid => '[2999-01-01,)') AS listing \gset
 UPDATE community.tier_benefit SET payload = '{"guests": 3}' WHERE listing_id = :listing;
+\set VERBOSITY terse
 UPDATE community.tier_benefit SET valid = NULL WHERE listing_id = :listing;
 DELETE FROM community.tier_benefit WHERE listing_id = :listing;
 INSERT INTO community.tier_benefit (program_id, ladder_id, tier, benefit_id) VALUES (:p, :club, 'silver', 1);
+\set VERBOSITY default
 -- a month that begins while no tier is due for review
 CREATE VIEW corner_book AS SELECT e.member_id AS member, c.code, e.kind, e.points, e.cut FROM community.entry AS e JOIN community.currency AS c USING (program_id, currency_id)
 WHERE e.program_id = community.current_program() ORDER BY e.member_id, c.code, e.entry_id;
