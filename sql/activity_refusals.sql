@@ -7,6 +7,20 @@ SELECT community.enroll(1, joined_at => NULL);
 SELECT community.enroll(1, program => NULL);
 SELECT count(community.enroll(m, joined_at => '2025-01-01', external_id => 'ext ' || m)) FROM generate_series(1, 5) AS m;
 SELECT community.evaluate(9);
+-- what is amiss is not the member
+BEGIN;
+SELECT replay FROM community.record(1, 'order', 'a', 10);
+DELETE FROM community.engagement WHERE program_id = :p AND member_id = 1;
+SAVEPOINT s;
+SELECT community.record(1, 'order', 'b', 10);
+ROLLBACK TO s;
+SELECT community.reverse('a', 'returned');
+ROLLBACK TO s;
+SELECT community.evaluate(1);
+ROLLBACK TO s;
+SELECT community.rebuild('engagement') > 0 AS rebuilt;
+SELECT (community.reverse('a', 'returned')).amount;
+ROLLBACK;
 SELECT * FROM community.close_member(5, 'left');
 SELECT * FROM community.evaluate(5);
 

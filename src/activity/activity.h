@@ -103,6 +103,7 @@ extern void activity_check_amount(int64 amount);
 extern bool activity_record_event(const ActivityEvent *event,
 								  ActivityReceipt *receipt,
 								  CoreScope *scope);
+extern void activity_refuse_member(int64 program, int64 member);
 extern void activity_record(const ActivityEvent *event,
 							ActivityReceipt *receipt, CoreScope *scope);
 extern void activity_keep_receipt(ActivityReceipt *receipt,

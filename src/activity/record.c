@@ -114,8 +114,8 @@ activity_check_amount(int64 amount)
 }
 
 /* Say what is wrong with a member that could not be locked. */
-static void
-refuse_member_of_event(int64 program, int64 member)
+void
+activity_refuse_member(int64 program, int64 member)
 {
 	bool		closed;
 
@@ -235,7 +235,7 @@ activity_record_event(const ActivityEvent *event, ActivityReceipt *receipt,
 	if (outcome == ACTIVITY_NOT_INSERTED)
 		return false;
 	if (outcome == ACTIVITY_MEMBER_REFUSED)
-		refuse_member_of_event(event->program, receipt->member);
+		activity_refuse_member(event->program, receipt->member);
 	receipt->replay = false;
 	receipt->amount = event->amount;
 	receipt->occurred_at = event->occurred_at;
@@ -377,7 +377,7 @@ refuse_event(const ActivityEvent *event)
 		closed ||
 		!score_add_engagement(event->program, event->member, 0,
 							  event->occurred_at, true))
-		refuse_member_of_event(event->program, event->member);
+		activity_refuse_member(event->program, event->member);
 	if (event->has_target &&
 		!core_member_is_known(event->program, event->target, &closed))
 		core_refuse_member(event->program, event->target, false);

@@ -295,7 +295,7 @@ reverse_event(const Request *request, ActivityReceipt *receipt)
 	find_event(request, &standing);
 	if (!score_add_engagement(request->program, standing.member, 0,
 							  standing.occurred_at, true))
-		core_refuse_member(request->program, standing.member, false);
+		activity_refuse_member(request->program, standing.member);
 	if (find_replay(request, &standing, receipt))
 		return;
 	find_event(request, &standing);

@@ -72,11 +72,8 @@ community_evaluate(PG_FUNCTION_ARGS)
 	core_enter(&scope);
 	if (!score_add_engagement(program, member, 0, as_of, false))
 	{
-		bool		closed = false;
-
 		(void) core_program_name(program);
-		(void) core_member_is_known(program, member, &closed);
-		core_refuse_member(program, member, closed);
+		activity_refuse_member(program, member);
 	}
 	tier_evaluate(program, member, as_of, store, desc);
 	core_leave(&scope);
