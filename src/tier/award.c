@@ -70,9 +70,9 @@ enum
 #define RUN_SCALE		"100000"
 
 /*
- * Members, events and awards are looked for in subqueries that stay apart (OFFSET 0),
- * so that an index is always asked for one member: while tables are not
- * analyzed, all look as few as those of one.
+ * Members, events and awards are looked for in subqueries that stay apart
+ * (OFFSET 0), so that an index is always asked for one member: while tables
+ * are not analyzed, all look as few as those of one.
  */
 static CorePlan acts_plan = {
 	.sql =

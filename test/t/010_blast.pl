@@ -4,6 +4,8 @@
 #
 #   COMMUNITY_BLAST_CALLS   in each encoding; 200,000 in make test-long
 #   COMMUNITY_BLAST_SEED    where the random calls begin; 1
+#   COMMUNITY_SLOW          how many times as long a call may take; 10 in
+#                           make sanitize
 #
 # What is found once is put right and kept in sql/core_input.sql and its like.
 use strict;
