@@ -213,14 +213,16 @@ score_model_load(int64 program, int64 model_id, TimestampTz as_of)
 	values[1] = Int64GetDatum(model_id);
 	values[2] = TimestampTzGetDatum(as_of);
 	core_run(&plan, values, NULL, false);
-	if (SPI_processed != 1)
+	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("score model \"%s\" has %llu versions in force as of %s",
+				 errmsg("score model \"%s\" has no version in force as of %s",
 						score_refresh_code(program, model_id),
-						(unsigned long long) SPI_processed,
 						timestamptz_to_str(as_of)),
 				 errhint("Define one with community.define_score_model().")));
+	if (SPI_processed > 1)
+		elog(ERROR, "versions of score model %lld overlap",
+			 (long long) model_id);
 	return read_version(program, context);
 }
 

@@ -20,6 +20,7 @@ $node->append_conf('postgresql.conf', <<'CONF');
 log_statement = none
 autovacuum = off
 max_stack_depth = 200kB
+maintenance_work_mem = 512MB
 CONF
 $node->restart;
 
