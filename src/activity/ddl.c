@@ -166,8 +166,8 @@ static List *
 attachments_on(Oid relid)
 {
 	Relation	relation = table_open(relid, AccessShareLock);
-	TriggerDesc *desc = relation->trigdesc;
 	Oid			ours = activity_trigger_function();
+	TriggerDesc *desc = relation->trigdesc;
 	List	   *result = NIL;
 	int			i;
 

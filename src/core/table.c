@@ -34,6 +34,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "storage/bufmgr.h"
@@ -48,6 +49,8 @@
 #include "core/compat.h"
 #include "core/core.h"
 #include "core/table.h"
+
+#define MAX_LOOKS	3
 
 static CoreTable *known_tables = NULL;
 
@@ -104,22 +107,26 @@ is_known_guard(const CoreTable *table, const Trigger *trigger)
 }
 
 static bool
-has_no_triggers(const CoreTable *table, const TriggerDesc *triggers)
+has_no_triggers(const CoreTable *table, Relation relation)
 {
+	TriggerDesc *triggers;
 	int16		unwanted = 0;
+	bool		none = true;
 	int			i;
 
-	if (triggers == NULL || table->use == CORE_TABLE_READ)
+	if (relation->trigdesc == NULL || table->use == CORE_TABLE_READ)
 		return true;
+	/* a copy, as a message may replace what the cache has while we ask it */
+	triggers = CopyTriggerDesc(relation->trigdesc);
 	if (table->use != CORE_TABLE_UPDATE)
 		unwanted |= TRIGGER_TYPE_INSERT;
 	if (table->use != CORE_TABLE_INSERT)
 		unwanted |= TRIGGER_TYPE_UPDATE;
-	for (i = 0; i < triggers->numtriggers; i++)
-		if ((triggers->triggers[i].tgtype & unwanted) != 0 &&
-			!is_known_guard(table, &triggers->triggers[i]))
-			return false;
-	return true;
+	for (i = 0; none && i < triggers->numtriggers; i++)
+		none = (triggers->triggers[i].tgtype & unwanted) == 0 ||
+			is_known_guard(table, &triggers->triggers[i]);
+	FreeTriggerDesc(triggers);
+	return none;
 }
 
 static bool
@@ -147,7 +154,7 @@ looks_as_installed(const CoreTable *table, Relation relation, Relation index)
 		!relation->rd_rel->relforcerowsecurity &&
 		relation->rd_rules == NULL &&
 		has_expected_columns(table, RelationGetDescr(relation)) &&
-		has_no_triggers(table, relation->trigdesc) &&
+		has_no_triggers(table, relation) &&
 		has_expected_keys(table, index);
 }
 
@@ -338,6 +345,7 @@ bool
 core_table_is_usable(CoreTable *table)
 {
 	static bool registered = false;
+	int			looks = 0;
 
 	if (!registered)
 	{
@@ -353,7 +361,12 @@ core_table_is_usable(CoreTable *table)
 	do
 	{
 		if (!table->valid)
+		{
+			/* where messages come each time we look, SQL gets on */
+			if (looks++ == MAX_LOOKS)
+				return false;
 			examine(table);
+		}
 		if (!table->usable)
 			return false;
 		if (is_locked(table))

@@ -47,7 +47,9 @@ static bool
 tells_changes(Oid table_id)
 {
 	Relation	relation = table_open(table_id, AccessShareLock);
-	TriggerDesc *triggers = relation->trigdesc;
+
+	/* a copy, as a message may replace what the cache has while we ask it */
+	TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
 	int16		wanted = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
 	TRIGGER_TYPE_DELETE;
 	bool		tells = false;
@@ -64,6 +66,7 @@ tells_changes(Oid table_id)
 			(trigger->tgtype & wanted) == wanted &&
 			function != NULL && strcmp(function, "note_change") == 0;
 	}
+	FreeTriggerDesc(triggers);
 	table_close(relation, AccessShareLock);
 	return tells;
 }
