@@ -114,6 +114,8 @@ extern Datum activity_receipt_datum(FunctionCallInfo fcinfo,
 /* record_locks.c */
 extern void activity_begin_locks(const ActivityEvent *event,
 								 const ActivityReceipt *receipt);
+extern void activity_begin_signup_locks(int64 program, TimestampTz as_of,
+										int64 last);
 extern void activity_end_locks(void);
 
 #endif							/* COMMUNITY_ACTIVITY_H */

@@ -31,8 +31,7 @@ PG_FUNCTION_INFO_V1(community_settle_awards);
 static ArrayType *
 id_array(const int64 *ids, int count)
 {
-	return DatumGetArrayTypeP(score_plain_array(ids, sizeof(int64), INT8OID,
-												count));
+	return DatumGetArrayTypeP(score_bigint_array(ids, count));
 }
 
 /* Lock the next members in the order of ids; gives how many there are. */

@@ -216,37 +216,23 @@ hand_out_seats(ActivityJob *job)
 	activity_commit_batch(job);
 }
 
-/* The batch of signups that is being rewarded. */
-static struct
+/* Reward a batch of those after "last", which moves on; gives how many. */
+static int64
+reward_signups(int64 program, TimestampTz as_of, int64 *last)
 {
-	int64		program;
-	TimestampTz as_of;
-	int64		last;
-}			signups;
+	volatile int64 count = 0;
 
-/* Lock the accounts that it may credit, in one order; see record_locks.c. */
-static void
-lock_rewarded(void)
-{
-	PointsPlace *places;
-	int64	   *payees;
-	int64	   *currencies;
-	int			npayees;
-	int			ncurrencies;
-	int			count = 0;
-	int			i;
-	int			j;
-
-	referral_find_rewarded(signups.program, signups.as_of, signups.last,
-						   &payees, &npayees, &currencies, &ncurrencies);
-	places = palloc_array(PointsPlace, npayees * ncurrencies + 1);
-	for (i = 0; i < npayees; i++)
-		for (j = 0; j < ncurrencies; j++)
-		{
-			places[count].member = payees[i];
-			places[count++].currency_id = currencies[j];
-		}
-	points_lock_in_order(signups.program, places, count);
+	activity_begin_signup_locks(program, as_of, *last);
+	PG_TRY();
+	{
+		count = referral_settle_signups(program, as_of, last);
+	}
+	PG_FINALLY();
+	{
+		activity_end_locks();
+	}
+	PG_END_TRY();
+	return count;
 }
 
 /* Reward those who qualify by time alone, and their sponsors. */
@@ -254,7 +240,7 @@ static void
 settle_signups(ActivityJob *job, TimestampTz as_of)
 {
 	int64		last = PG_INT64_MIN;
-	volatile int64 count = 0;
+	int64		count;
 
 	do
 	{
@@ -262,19 +248,7 @@ settle_signups(ActivityJob *job, TimestampTz as_of)
 
 		points_pin_isolation(job->name);
 		core_enter(&scope);
-		signups.program = job->program;
-		signups.as_of = as_of;
-		signups.last = last;
-		points_lock_first = lock_rewarded;
-		PG_TRY();
-		{
-			count = referral_settle_signups(job->program, as_of, &last);
-		}
-		PG_FINALLY();
-		{
-			points_lock_first = NULL;
-		}
-		PG_END_TRY();
+		count = reward_signups(job->program, as_of, &last);
 		core_leave(&scope);
 		activity_advance_job(job, count, (Datum) 0);
 		activity_commit_batch(job);

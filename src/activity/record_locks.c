@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * record_locks.c
- *	  The accounts that recording an event locks, in one order.
+ *	  The accounts that an event or a batch of rewards locks, in one order.
  *
  * An event credits who did it, its target and those above, each when its turn
  * comes.  Where one of these accounts must be locked, all that must are,
@@ -23,6 +23,14 @@
 static const ActivityEvent *locked_event = NULL;
 static const ActivityReceipt *locked_receipt = NULL;
 
+/* The batch of signups that is being rewarded. */
+static struct
+{
+	int64		program;
+	TimestampTz as_of;
+	int64		last;
+}			locked_signups;
+
 typedef struct Places
 {
 	int			count;
@@ -42,6 +50,18 @@ add_place(Places *places, int64 member, int64 currency_id)
 	}
 	places->places[places->count].member = member;
 	places->places[places->count++].currency_id = currency_id;
+}
+
+static void
+add_payments(Places *places, const int64 *payees, int npayees,
+			 const int64 *currencies, int ncurrencies)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < npayees; i++)
+		for (j = 0; j < ncurrencies; j++)
+			add_place(places, payees[i], currencies[j]);
 }
 
 /* What rules may give for the event. */
@@ -97,14 +117,10 @@ add_payees(Places *places)
 	int			ncurrencies;
 	int64	   *payees;
 	int64	   *currencies;
-	int			i;
-	int			j;
 
 	referral_find_payees(&event, &payees, &npayees, &currencies,
 						 &ncurrencies);
-	for (i = 0; i < npayees; i++)
-		for (j = 0; j < ncurrencies; j++)
-			add_place(places, payees[i], currencies[j]);
+	add_payments(places, payees, npayees, currencies, ncurrencies);
 }
 
 static void
@@ -118,6 +134,23 @@ lock_accounts(void)
 	points_lock_in_order(locked_event->program, places.places, places.count);
 }
 
+static void
+lock_rewarded(void)
+{
+	Places		places = {0};
+	int64	   *payees;
+	int64	   *currencies;
+	int			npayees;
+	int			ncurrencies;
+
+	referral_find_rewarded(locked_signups.program, locked_signups.as_of,
+						   locked_signups.last, &payees, &npayees,
+						   &currencies, &ncurrencies);
+	add_payments(&places, payees, npayees, currencies, ncurrencies);
+	points_lock_in_order(locked_signups.program, places.places,
+						 places.count);
+}
+
 /*
  * From here on the first account that must be locked lets all be locked that
  * the event may credit, until activity_end_locks(), which must be called.
@@ -129,6 +162,16 @@ activity_begin_locks(const ActivityEvent *event,
 	locked_event = event;
 	locked_receipt = receipt;
 	points_lock_first = lock_accounts;
+}
+
+/* The same for a batch of rewards that time alone brings. */
+void
+activity_begin_signup_locks(int64 program, TimestampTz as_of, int64 last)
+{
+	locked_signups.program = program;
+	locked_signups.as_of = as_of;
+	locked_signups.last = last;
+	points_lock_first = lock_rewarded;
 }
 
 void

@@ -39,8 +39,7 @@ lock_members(int64 program, ArrayType **members, int64 *last)
 										   ARR_DIMS(*members)[0]);
 
 	*last = ids[count - 1];
-	*members = DatumGetArrayTypeP(score_plain_array(ids, sizeof(int64),
-													INT8OID, count));
+	*members = DatumGetArrayTypeP(score_bigint_array(ids, count));
 	return count;
 }
 

@@ -214,8 +214,7 @@ score_lock_leading(int64 program, const int64 *members, int count)
 	if (count == 1)
 		return 1;
 	values[0] = Int64GetDatum(program);
-	values[1] = score_plain_array(members + 1, sizeof(int64), INT8OID,
-								  count - 1);
+	values[1] = score_bigint_array(members + 1, count - 1);
 	core_run(&plan, values, NULL, false);
 	while (locked < count && locked <= (int) SPI_processed &&
 		   core_int64(locked - 1, 1) == members[locked])

@@ -96,6 +96,7 @@ extern bool *score_model_read_givers(ScoreRefresh *refresh, int component);
 /* refresh.c */
 extern Datum score_plain_array(const void *data, Size element, Oid type,
 							   int64 count);
+extern Datum score_bigint_array(const int64 *numbers, int64 count);
 
 /* refresh_status.c */
 extern void score_refresh_statuses(ScoreRefresh *refresh);

@@ -517,8 +517,8 @@ score_plain_array(const void *data, Size element, Oid type, int64 count)
 	return PointerGetDatum(array);
 }
 
-static Datum
-int8_array(const int64 *numbers, int64 count)
+Datum
+score_bigint_array(const int64 *numbers, int64 count)
 {
 	return score_plain_array(numbers, sizeof(int64), INT8OID, count);
 }
@@ -551,7 +551,7 @@ insert_head(ScoreRefresh *refresh)
 	values[3] = TimestampTzGetDatum(refresh->as_of);
 	values[4] = Int64GetDatum((int64) refresh->digest);
 	values[5] = Int64GetDatum(refresh->count);
-	values[6] = int8_array(refresh->totals, model->count);
+	values[6] = score_bigint_array(refresh->totals, model->count);
 	values[7] = Int64GetDatum(refresh->line);
 	core_run(&plan, values, lined ? NULL : "       n", false);
 	if (SPI_processed == 0)
@@ -634,9 +634,9 @@ score_refresh_write(ScoreRefresh *refresh)
 		return 0;
 	values[0] = Int64GetDatum(refresh->model->program);
 	values[1] = Int64GetDatum(refresh->id);
-	values[2] = int8_array(refresh->members + from, count);
-	values[3] = int8_array(refresh->scores + from, count);
-	values[4] = int8_array(refresh->ranks + from, count);
+	values[2] = score_bigint_array(refresh->members + from, count);
+	values[3] = score_bigint_array(refresh->scores + from, count);
+	values[4] = score_bigint_array(refresh->ranks + from, count);
 	values[5] = PointerGetDatum(construct_empty_array(TIMESTAMPTZOID));
 	if (refresh->model->decaying >= 0 && refresh->line > 0)
 	{

@@ -68,8 +68,7 @@ add(Changes *changes, int64 member)
 static Datum
 member_array(const Changes *changes)
 {
-	return score_plain_array(changes->members, sizeof(int64), INT8OID,
-							 changes->count);
+	return score_bigint_array(changes->members, changes->count);
 }
 
 /*
