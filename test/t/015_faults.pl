@@ -26,12 +26,7 @@ use Time::HiRes qw(sleep time);
 my $kills = $ENV{COMMUNITY_FAULTS_KILLS} || 2;
 my $dir = $PostgreSQL::Test::Utils::tmp_check;
 my @level = ('read committed', 'repeatable read', 'serializable');
-my $conf = <<'CONF';
-max_connections = 60
-deadlock_timeout = '100ms'
-log_statement = none
-restart_after_crash = on
-CONF
+my $conf = LOAD_CONF . "restart_after_crash = on\n";
 
 sub note_counts
 {

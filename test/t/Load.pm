@@ -15,20 +15,23 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(load_node connect_as reconnect disconnect run ask answer start_process
+our @EXPORT = qw(LOAD_CONF load_node connect_as reconnect disconnect run ask answer start_process
 	is_wanted wait_for restart_after_kill);
 my $parent = $$;
 
-# A started server for many clients, who are to be told soon of a deadlock.
-sub load_node
-{
-	my ($name) = @_;
-	my $node = new_node($name);
-	$node->append_conf('postgresql.conf', <<'CONF');
+# For many clients, who are to be told soon of a deadlock.
+use constant LOAD_CONF => <<'CONF';
 max_connections = 60
 deadlock_timeout = '100ms'
 log_statement = none
 CONF
+
+# A started server for these.
+sub load_node
+{
+	my ($name) = @_;
+	my $node = new_node($name);
+	$node->append_conf('postgresql.conf', LOAD_CONF);
 	$node->restart;
 	return $node;
 }
